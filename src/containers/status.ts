@@ -1,0 +1,44 @@
+/** A container's status, asked of the kernel each time: runtime-spec runtime.md, "State". */
+import { closeSync, constants, openSync } from "node:fs";
+import { errnoOf, isMissing } from "../host/errors.ts";
+import { processStat } from "../host/process.ts";
+import type { ContainerRecord, ProcessIdentity } from "./record.ts";
+import type { ContainerStore } from "./store.ts";
+
+/** The runtime-spec's four, and runc's `paused`. */
+export type Status = "creating" | "created" | "running" | "paused" | "stopped";
+
+/** Whether this very process runs; a zombie does not. */
+export function isAlive(process: ProcessIdentity): boolean {
+  const stat = processStat(process.pid);
+  return (
+    stat !== undefined && stat.startTime === process.startTime && stat.state !== "Z" && stat.state !== "X"
+  );
+}
+
+/** Whether a process still waits at the start FIFO. A probe disturbs it not: it holds both ends. */
+export function awaitsStart(fifo: string): boolean {
+  try {
+    closeSync(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK));
+    return true;
+  } catch (error) {
+    if (isMissing(error) || errnoOf(error) === "ENXIO") return false;
+    throw error;
+  }
+}
+
+/**
+ * The status of that moment.
+ * @param isFrozen asked only for a container that runs
+ */
+export function statusOf(
+  store: ContainerStore,
+  record: ContainerRecord,
+  isFrozen: (record: ContainerRecord) => boolean,
+): Status {
+  if (record.phase === "creating" && isAlive(record.creator)) return "creating";
+  if (record.init === undefined || !isAlive(record.init)) return "stopped";
+  if (record.phase === "creating") return "stopped";
+  if (isFrozen(record)) return "paused";
+  return awaitsStart(store.startFifoPath(record.id)) ? "created" : "running";
+}

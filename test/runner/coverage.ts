@@ -33,9 +33,11 @@ const lineCoverage = (file: string, covered: number, lines: number): LineCoverag
   percent: lines === 0 ? 100 : (100 * covered) / lines,
 });
 
+const transpiler = new Bun.Transpiler({ loader: "ts" });
+
 /**
- * Coverage of `sources` (path → text), worst first. A file that no test loaded counts with all of its lines
- * that are neither blank nor comment, as not run.
+ * Coverage of `sources` (path → text), worst first. A file that no test loaded counts with all lines of its code
+ * (types are none) as not run.
  */
 export function measureCoverage(
   coverage: Coverage,
@@ -44,7 +46,10 @@ export function measureCoverage(
   const files = [...sources].map(([file, text]) => {
     const lines = coverage.get(file);
     if (lines === undefined) {
-      const code = text.split("\n").filter((line) => !/^\s*(?:$|\/\/|\/?\*)/.test(line));
+      const code = transpiler
+        .transformSync(text)
+        .split("\n")
+        .filter((line) => line.trim() !== "");
       return lineCoverage(file, 0, code.length);
     }
     return lineCoverage(file, [...lines.values()].filter((hits) => hits > 0).length, lines.size);

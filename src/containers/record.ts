@@ -1,4 +1,5 @@
 /** What the disk keeps about one container (`containers/<id>/state.json`). Its status is never kept: the kernel knows it. */
+import type { ContainerId } from "../spec/container-id.ts";
 import type { CgroupManager, CgroupRecord } from "./cgroup-record.ts";
 
 /** One process for good: a pid may be used again, a pid with its start time not. */
@@ -16,7 +17,7 @@ export interface ProcessIdentity {
 export interface ContainerRecord {
   /** Runtime-spec version of the config. */
   readonly ociVersion: string;
-  readonly id: string;
+  readonly id: ContainerId;
   /** Absolute path of the bundle. */
   readonly bundle: string;
   /** Absolute path of the root file system. */

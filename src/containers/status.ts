@@ -2,11 +2,10 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { errnoOf, isMissing } from "../host/errors.ts";
 import { processStat } from "../host/process.ts";
+import type { Status } from "../spec/state.ts";
+import { isPaused } from "./leaf.ts";
 import type { ContainerRecord, ProcessIdentity } from "./record.ts";
 import type { ContainerStore } from "./store.ts";
-
-/** The runtime-spec's four, and runc's `paused`. */
-export type Status = "creating" | "created" | "running" | "paused" | "stopped";
 
 /** Whether this very process runs; a zombie does not. */
 export function isAlive(process: ProcessIdentity): boolean {
@@ -27,18 +26,10 @@ export function awaitsStart(fifo: string): boolean {
   }
 }
 
-/**
- * The status of that moment.
- * @param isFrozen asked only for a container that runs
- */
-export function statusOf(
-  store: ContainerStore,
-  record: ContainerRecord,
-  isFrozen: (record: ContainerRecord) => boolean,
-): Status {
-  if (record.phase === "creating" && isAlive(record.creator)) return "creating";
+/** The status of that moment. */
+export function statusOf(store: ContainerStore, record: ContainerRecord): Status {
+  if (record.phase === "creating") return isAlive(record.creator) ? "creating" : "stopped";
   if (record.init === undefined || !isAlive(record.init)) return "stopped";
-  if (record.phase === "creating") return "stopped";
-  if (isFrozen(record)) return "paused";
+  if (isPaused(record)) return "paused";
   return awaitsStart(store.startFifoPath(record.id)) ? "created" : "running";
 }

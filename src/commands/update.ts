@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { updateContainer } from "../containers/update.ts";
+import { parseResources } from "../spec/parse.ts";
+import { recordEvent } from "../telemetry/events.ts";
+import type { Command, Invocation } from "./command.ts";
+import { resourcesOf, updateFlags } from "./update-flags.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** `update`: other limits for a container. */
+export const command: Command = {
+  name: "update",
+  summary: "change the resource limits of a container",
+  description: "What is not given stays as it is. With --resources all other flags are ignored.",
+  args: "ID",
+  arity: [1, 1],
+  flags: [
+    {
+      name: "resources",
+      short: "r",
+      kind: "string",
+      value: "FILE",
+      summary: "the limits as OCI resources in JSON; - reads standard input",
+    },
+    ...updateFlags,
+    { name: "l3-cache-schema", kind: "string", value: "SCHEMA", summary: "Intel RDT L3 cache schema" },
+    { name: "mem-bw-schema", kind: "string", value: "SCHEMA", summary: "Intel RDT memory bandwidth schema" },
+  ],
+  examples: [
+    "update --memory 512m --pids-limit 200 web1",
+    "update --cpu-quota 50000 --cpu-period 100000 web1",
+    "update --resources - web1",
+  ],
+  async run(invocation) {
+    const { args, flags, store, log } = invocation;
+    const [id = ""] = args;
+    const file = flags.string("resources");
+    const resources =
+      file === undefined ? resourcesOf(flags) : parseResources(await readAll(invocation, file));
+    const l3CacheSchema = flags.string("l3-cache-schema");
+    const memBwSchema = flags.string("mem-bw-schema");
+    const intelRdt =
+      file !== undefined || (l3CacheSchema ?? memBwSchema) === undefined
+        ? undefined
+        : {
+            ...(l3CacheSchema === undefined ? {} : { l3CacheSchema }),
+            ...(memBwSchema === undefined ? {} : { memBwSchema }),
+          };
+    if (Object.keys(resources).length === 0 && intelRdt === undefined && file === undefined) {
+      throw new UsageError("nothing to update: give --resources or at least one limit");
+    }
+    await updateContainer({ store, id, log }, resources, intelRdt);
+    recordEvent(store.eventsPath, { type: "update", id });
+    return 0;
+  },
+};
+
+async function readAll({ io }: Invocation, file: string): Promise<string> {
+  return file === "-" ? await io.stdin() : readFileSync(resolve(io.cwd, file), "utf8");
+}

@@ -1,0 +1,272 @@
+#include "exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "errorlog.h"
+#include "listener.h"
+#include "message.h"
+#include "namespaces.h"
+#include "process.h"
+#include "relay.h"
+#include "root.h"
+#include "signals.h"
+#include "terminal.h"
+
+static struct plan load(int plan_fd, struct plan *process)
+{
+	struct plan plan = plan_load(plan_fd);
+	struct record record;
+	struct plan rest = plan;
+	close(plan_fd);
+	errorlog_open(plan);
+	if (process && plan_find(&rest, "process", &record))
+		*process = plan_nested(record);
+	return plan;
+}
+
+static unsigned long long start_time(pid_t pid)
+{
+	char path[64], text[1024];
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	FILE *file = fopen(path, "re");
+	size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+	if (file)
+		fclose(file);
+	text[size] = '\0';
+	char *at = strrchr(text, ')');
+	unsigned long long ticks = 0;
+	/* Field 22; the name in parentheses, which may hold anything, is field 2. */
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		ticks = strtoull(at, NULL, 10);
+	return ticks;
+}
+
+/* The container's init by descriptor, sure to be the one that the plan means. */
+static int open_init(struct plan plan, pid_t init)
+{
+	int fd = (int)syscall(SYS_pidfd_open, init, 0);
+	if (fd < 0 || start_time(init) != plan_unsigned(plan, "start-time", 0))
+		die("container not running");
+	return fd;
+}
+
+static void write_label(const char *file, const char *label)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/thread-self/attr/%s", file);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, label, strlen(label)) != (ssize_t)strlen(label))
+		die_errno("set the label %s", label);
+	close(fd);
+}
+
+/* The label is for the next execve; it is written while /proc is still the host's. */
+static void set_labels(struct plan process)
+{
+	const char *profile = plan_get(process, "apparmor");
+	if (profile) {
+		char command[512];
+		snprintf(command, sizeof command, "exec %s", profile);
+		write_label(access("/proc/thread-self/attr/apparmor/exec", F_OK) ? "exec" : "apparmor/exec", command);
+	}
+	const char *label = plan_get(process, "selinux");
+	if (label)
+		write_label("exec", label);
+}
+
+static void join_groups(struct plan plan)
+{
+	struct record record;
+	while (plan_find(&plan, "cgroup", &record)) {
+		int fd = open(record.value, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			die_errno("join cgroup %s", record.value);
+		close(fd);
+	}
+}
+
+static void join_namespaces(int init, int flags)
+{
+	/* The user namespace last: before it we have the host's privilege over those that it does not own. */
+	int others = flags & ~(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME);
+	if (others && setns(init, others))
+		die_errno("join the container's namespaces");
+	if (!(flags & CLONE_NEWUSER))
+		return;
+	if (setns(init, CLONE_NEWUSER) || setresgid(0, 0, 0) || setresuid(0, 0, 0))
+		die_errno("join the container's user namespace");
+}
+
+static _Noreturn void run_process(struct plan plan, struct plan process, int init, int flags, int socket)
+{
+	report_to(socket);
+	const char *cpus = plan_get(process, "affinity-initial");
+	if (cpus) {
+		/* Before the group is joined: its cpuset bounds what is asked for from then on. */
+		cpu_set_t set;
+		CPU_ZERO(&set);
+		for (const char *at = cpus; at; at = strchr(at, ',')) {
+			at += *at == ',';
+			CPU_SET(strtoul(at, NULL, 10) % CPU_SETSIZE, &set);
+		}
+		if (sched_setaffinity(0, sizeof set, &set))
+			die_errno("set CPU affinity %s", cpus);
+	}
+	join_groups(plan);
+	set_labels(process);
+	join_namespaces(init, flags);
+	close(init);
+	setsid();
+	signals_reset();
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0 || chdir("/"))
+		die_errno("enter the container's root");
+	if (plan_get(process, "terminal"))
+		terminal_take(process, root, socket, false);
+	process_prepare(process, root);
+	close(root);
+	process_become(process, socket);
+	const char *file = process_find(process);
+	process_execute(process, file);
+	process_failed(file, errno);
+}
+
+static void write_pid_file(struct plan plan, pid_t pid)
+{
+	const char *path = plan_get(plan, "pid-file");
+	if (!path)
+		return;
+	char temporary[4096], text[32];
+	int length = snprintf(text, sizeof text, "%d", pid);
+	if (snprintf(temporary, sizeof temporary, "%s.%d.tmp", path, getpid()) >= (int)sizeof temporary)
+		die("pid file %s: name too long", path);
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, text, (size_t)length) != length || rename(temporary, path))
+		die_errno("write pid file %s", path);
+	close(fd);
+}
+
+static void send_pidfd(struct plan plan, pid_t pid)
+{
+	const char *path = plan_get(plan, "pidfd-socket");
+	if (!path)
+		return;
+	int socket = message_connect(path, "pidfd socket");
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0 || message_send(socket, 'p', "idfd", fd))
+		die_errno("pidfd socket %s: send", path);
+	close(fd);
+	close(socket);
+}
+
+/* Takes the child's messages until it has become its program; the terminal's master when we keep it, or -1. */
+static int follow_child(struct plan plan, pid_t child, int socket, int console)
+{
+	struct message message;
+	int master = -1, got;
+	while ((got = message_receive(socket, &message, -1)) > 0) {
+		switch (message.letter) {
+		case 'T':
+			if (console < 0) {
+				master = message.fd;
+				break;
+			}
+			if (message_send(console, 0, message.text, message.fd))
+				die_errno("send the terminal to the console socket");
+			close(message.fd);
+			break;
+		case 'L':
+			listener_send(plan, child, "running", message.fd);
+			close(message.fd);
+			break;
+		case 'W':
+			warn("%s", message.text);
+			break;
+		default:
+			waitpid(child, NULL, 0);
+			die("%s", message.text);
+		}
+	}
+	if (got < 0)
+		die_errno("exec");
+	return master;
+}
+
+int exec_main(int plan_fd)
+{
+	struct plan process = { NULL, NULL };
+	struct plan plan = load(plan_fd, &process);
+	signals_reset();
+	/* What joins the container must not be traced or read from inside. */
+	prctl(PR_SET_DUMPABLE, 0);
+	const char *path = plan_get(plan, "console-socket");
+	int console = path ? message_connect(path, "console socket") : -1;
+	pid_t init_pid = (pid_t)plan_number(plan, "pid", 0);
+	int init = open_init(plan, init_pid), flags = namespaces_differing(init_pid), ends[2];
+	bool detach = plan_get(plan, "detach") != NULL;
+	message_pair(ends);
+	/* Of these two only children become members. */
+	if (flags & CLONE_NEWTIME && setns(init, CLONE_NEWTIME))
+		die_errno("join the container's time namespace");
+	if (flags & CLONE_NEWPID && setns(init, CLONE_NEWPID))
+		die_errno("join the container's pid namespace");
+	if (!detach)
+		relay_prepare();
+	pid_t child = fork();
+	if (child < 0)
+		die_errno("fork");
+	if (!child) {
+		close(ends[0]);
+		run_process(plan, process, init, flags, ends[1]);
+	}
+	close(ends[1]);
+	close(init);
+	int master = follow_child(plan, child, ends[0], console);
+	send_pidfd(plan, child);
+	write_pid_file(plan, child);
+	if (detach)
+		return 0;
+	return relay_run(child, master);
+}
+
+int wait_main(int plan_fd)
+{
+	struct plan plan = load(plan_fd, NULL);
+	signals_reset();
+	relay_prepare();
+	pid_t init = (pid_t)plan_number(plan, "pid", 0);
+	int console = (int)plan_number(plan, "console-fd", -1), master = -1;
+	if (console >= 0) {
+		struct message message;
+		if (message_receive(console, &message, 1000) != 1)
+			die("the container's terminal did not arrive");
+		master = message.fd;
+		close(console);
+	}
+	int status = relay_run(init, master);
+	char **cleanup = plan_list(plan, "cleanup");
+	if (!cleanup[0])
+		return status;
+	pid_t child = fork();
+	if (!child) {
+		signals_reset();
+		execv(cleanup[0], cleanup);
+		_exit(127);
+	}
+	int state = 0;
+	if (child < 0 || waitpid(child, &state, 0) != child || state)
+		warn("cleaning up after the container failed; `delete --force` finishes it");
+	return status;
+}

@@ -1,0 +1,154 @@
+#include "hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "signals.h"
+
+/* The most of a hook's output that an error shows. */
+#define SAID_MAX 1024
+
+static int state_document(struct plan plan, pid_t pid, const char *status)
+{
+	const char *rest = plan_get(plan, "state");
+	int fd = memfd_create("state", MFD_CLOEXEC);
+	if (fd < 0 || !rest)
+		die_errno("hook state");
+	if (pid)
+		dprintf(fd, "{\"pid\":%d,", pid);
+	else
+		dprintf(fd, "{");
+	dprintf(fd, "\"status\":\"%s\",%s", status, rest);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static _Noreturn void become_hook(struct plan hook, int state, int output)
+{
+	const char *directory = plan_get(hook, "cwd");
+	signals_reset();
+	setsid();
+	if (dup2(state, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || (directory && chdir(directory)))
+		_exit(126);
+	syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+	char **args = plan_list(hook, "arg"), **env = plan_list(hook, "env");
+	if (!args[0])
+		args[0] = (char *)plan_get(hook, "path");
+	execve(plan_get(hook, "path"), args, env);
+	dprintf(2, "%s", error_text(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads what is there; keeps the first SAID_MAX bytes, so that a hook that prints for ever costs nothing. */
+static bool drain(int fd, char *said, size_t *used)
+{
+	char buffer[4096];
+	ssize_t size = read(fd, buffer, sizeof buffer);
+	if (size <= 0)
+		return size < 0 && errno == EAGAIN;
+	size_t room = SAID_MAX - *used;
+	size_t take = (size_t)size < room ? (size_t)size : room;
+	memcpy(said + *used, buffer, take);
+	*used += take;
+	return true;
+}
+
+/* Runs one hook; what went wrong, or NULL. */
+static const char *run(struct plan hook, int state, char *said)
+{
+	static char failure[64];
+	int output[2];
+	size_t used = 0;
+	said[0] = '\0';
+	if (pipe2(output, O_CLOEXEC | O_NONBLOCK))
+		die_errno("pipe");
+	lseek(state, 0, SEEK_SET);
+	pid_t pid = fork();
+	if (pid < 0)
+		die_errno("fork");
+	if (!pid)
+		become_hook(hook, state, output[1]);
+	close(output[1]);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		die_errno("pidfd_open");
+	int64_t timeout = plan_number(hook, "timeout", 0) * 1000, deadline = now_ms() + timeout;
+	struct pollfd waits[2] = { { pidfd, POLLIN, 0 }, { output[0], POLLIN, 0 } };
+	bool late = false;
+	while (!(waits[0].revents & POLLIN)) {
+		int64_t left = timeout ? deadline - now_ms() : -1;
+		if (timeout && left <= 0) {
+			late = true;
+			kill(-pid, SIGKILL);
+			kill(pid, SIGKILL);
+			break;
+		}
+		if (poll(waits, 2, (int)(left > 60000 ? 60000 : left)) < 0 && errno != EINTR)
+			die_errno("poll");
+		if (waits[1].revents && !drain(output[0], said, &used))
+			waits[1].fd = -1;
+	}
+	int status = 0;
+	waitpid(pid, &status, 0);
+	while (used < SAID_MAX && drain(output[0], said, &used) && errno != EAGAIN)
+		;
+	close(output[0]);
+	close(pidfd);
+	said[used] = '\0';
+	if (late)
+		snprintf(failure, sizeof failure, "timed out after %lld s", (long long)(timeout / 1000));
+	else if (WIFSIGNALED(status))
+		snprintf(failure, sizeof failure, "ended by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status))
+		snprintf(failure, sizeof failure, "exit status %d", WEXITSTATUS(status));
+	else
+		return NULL;
+	return failure;
+}
+
+void hooks_run(struct plan plan, const char *kind, pid_t pid, const char *status, bool only_warn)
+{
+	struct record record;
+	int state = -1, index = -1;
+	for (struct plan rest = plan; plan_find(&rest, "hook", &record);) {
+		struct plan hook = plan_nested(record);
+		if (strcmp(plan_get(hook, "kind"), kind))
+			continue;
+		index++;
+		if (state < 0)
+			state = state_document(plan, pid, status);
+		char said[SAID_MAX + 1];
+		const char *failure = run(hook, state, said);
+		if (!failure)
+			continue;
+		/* What hooks print is shown as text, not obeyed by the terminal. */
+		for (char *at = said; *at; at++)
+			if ((unsigned char)*at < ' ' || *at == 0x7f)
+				*at = ' ';
+		const char *path = plan_get(hook, "path"), *format = "%s hook #%d %s: %s%s%s";
+		const char *separator = *said ? ": " : "";
+		if (!only_warn)
+			die("error running %s hook #%d (%s): %s%s%s", kind, index, path, failure, separator, said);
+		warn(format, kind, index, path, failure, separator, said);
+	}
+	if (state >= 0)
+		close(state);
+}

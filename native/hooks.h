@@ -1,0 +1,15 @@
+/* OCI hooks: programs that see the container's state on standard input. */
+#ifndef LXCRI_HOOKS_H
+#define LXCRI_HOOKS_H
+
+#include <sys/types.h>
+
+#include "plan.h"
+
+/*
+ * Runs the plan's `hook` records of this kind in order, in this process's namespaces; the state names pid and
+ * status. Dies at the first that fails, with the end of what it printed, unless only_warn is set.
+ */
+void hooks_run(struct plan plan, const char *kind, pid_t pid, const char *status, bool only_warn);
+
+#endif

@@ -1,0 +1,25 @@
+/* What an OCI `process` asks for beside namespaces: shared by a container's init and by exec. */
+#ifndef LXCRI_PROCESS_H
+#define LXCRI_PROCESS_H
+
+#include <stdbool.h>
+
+#include "plan.h"
+
+/* As the container's root: limits, scheduling, personality, memory policy, umask; makes and enters cwd. */
+void process_prepare(struct plan process, int root);
+/*
+ * Becomes the user: bounding set, groups, ids, capabilities, no_new_privs. A filter that needs privilege is
+ * loaded before those are given up. A seccomp listener goes to `socket` as L.
+ */
+void process_become(struct plan process, int socket);
+/* Loads a filter that no_new_privs allows late: call directly before execve. */
+void process_filter_late(struct plan process);
+/* The file to execute, looked up in the container's PATH; dies with the texts that runc's callers match. */
+const char *process_find(struct plan process);
+/* Executes `file`; returns only on failure, with errno set. Descriptors above 2 + preserve are closed. */
+void process_execute(struct plan process, const char *file);
+/* The error of a failed execve, in the words that callers match. */
+_Noreturn void process_failed(const char *file, int number);
+
+#endif

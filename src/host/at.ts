@@ -1,10 +1,12 @@
 /**
  * File-system calls relative to a directory descriptor (`openat2`, `mkdirat`, …), made for many small calls: the
  * symbols are bound once, names go through one scratch buffer. Names given to the `*at` calls must be single
- * path components; only {@link openBeneath} walks a path, and it cannot leave the root it is given.
+ * path components; only {@link openBeneath} walks a path, and it cannot leave the root it is given. Names may be
+ * any bytes (see byte-text.ts).
  */
 import { dlopen, FFIType, ptr, read } from "bun:ffi";
 import { constants } from "node:fs";
+import { bytesToText, textToBytes } from "./byte-text.ts";
 import { SystemError } from "./errors.ts";
 import { errnoName, errnoText } from "./libc.ts";
 
@@ -28,6 +30,9 @@ const SYMBOLS = {
   fchmodat: { args: [i32, pointer, u32, i32], returns: i32 },
   utimensat: { args: [i32, pointer, pointer, i32], returns: i32 },
   ftruncate: { args: [i32, i64], returns: i32 },
+  setxattr: { args: [pointer, pointer, pointer, i64, i32], returns: i32 },
+  getxattr: { args: [pointer, pointer, pointer, i64], returns: i64 },
+  listxattr: { args: [pointer, pointer, i64], returns: i64 },
   lsetxattr: { args: [pointer, pointer, pointer, i64, i32], returns: i32 },
   lgetxattr: { args: [pointer, pointer, pointer, i64], returns: i64 },
   llistxattr: { args: [pointer, pointer, i64], returns: i64 },
@@ -50,7 +55,13 @@ function cstring(text: string, slot: 0 | 1 | 2 = 0): Buffer {
   const buffer = scratch[slot];
   if (text.length * 3 >= SCRATCH || text.includes("\0"))
     throw new SystemError("path", text.includes("\0") ? "EINVAL" : "ENAMETOOLONG", "not usable as a name");
-  buffer[buffer.write(text)] = 0;
+  if (text.isWellFormed()) {
+    buffer[buffer.write(text)] = 0;
+    return buffer;
+  }
+  const bytes = textToBytes(text);
+  buffer.set(bytes);
+  buffer[bytes.length] = 0;
   return buffer;
 }
 
@@ -147,7 +158,7 @@ export function rmdirAt(dir: number, name: string): void {
 export function readlinkAt(dir: number, name: string): string {
   const length = Number(libc().readlinkat(dir, cstring(name), ptr(scratch[1]), SCRATCH));
   if (length < 0) throw failed("readlinkat", name);
-  return scratch[1].toString("utf8", 0, length);
+  return bytesToText(scratch[1].subarray(0, length));
 }
 
 /** Owner of `name` itself, or of `dir` where `name` is empty. Clears setuid, setgid and file capabilities. */
@@ -188,40 +199,43 @@ export function truncateFd(fd: number, size: number): void {
   if (libc().ftruncate(fd, size) < 0) throw failed("ftruncate", String(fd));
 }
 
-/** The node `name` of `dir`, or `dir` itself, as a path that one process can use. */
-const procPath = (dir: number, name: string): string =>
-  name === "" ? `/proc/self/fd/${dir}/.` : `/proc/self/fd/${dir}/${name}`;
+/** The node `name` of `dir`, or what `dir` itself is open on, as a path for this process. */
+const procPath = (dir: number, name: string): Buffer =>
+  cstring(name === "" ? `/proc/self/fd/${dir}` : `/proc/self/fd/${dir}/${name}`);
 
-/** Sets an extended attribute of `name` itself (of the directory `dir` where empty). */
+/** Sets an extended attribute of `name` itself (of `dir` where empty). */
 export function setXattrAt(dir: number, name: string, key: string, value: Uint8Array): void {
+  const set = name === "" ? libc().setxattr : libc().lsetxattr;
   const data = value.length === 0 ? scratch[2] : value;
-  if (libc().lsetxattr(cstring(procPath(dir, name)), cstring(key, 1), ptr(data), value.length, 0) < 0)
+  if (set(procPath(dir, name), cstring(key, 1), ptr(data), value.length, 0) < 0)
     throw failed(`setxattr ${key}`, name);
 }
 
-/** An extended attribute of `name` itself (of the directory `dir` where empty); undefined where it has none. */
+/** The largest value and the longest list of names that the kernel allows, bytes. */
+const XATTR_MAX = 65536;
+
+/** An extended attribute of `name` itself (of `dir` where empty); undefined where it has none. */
 export function getXattrAt(dir: number, name: string, key: string): Uint8Array | undefined {
-  const value = Buffer.alloc(65536);
-  const length = Number(
-    libc().lgetxattr(cstring(procPath(dir, name)), cstring(key, 1), ptr(value), value.length),
-  );
+  const get = name === "" ? libc().getxattr : libc().lgetxattr;
+  const value = Buffer.alloc(XATTR_MAX);
+  const length = Number(get(procPath(dir, name), cstring(key, 1), ptr(value), XATTR_MAX));
   if (length >= 0) return value.subarray(0, length);
   const error = failed(`getxattr ${key}`, name);
-  if (error.errno === "ENODATA" || error.errno === "EOPNOTSUPP") return undefined;
+  if (error.errno === "ENODATA" || error.errno === "EOPNOTSUPP" || error.errno === "ENOTSUP")
+    return undefined;
   throw error;
 }
 
-/** Names of the extended attributes of `name` itself (of the directory `dir` where empty). */
+/** Names of the extended attributes of `name` itself (of `dir` where empty). */
 export function listXattrsAt(dir: number, name: string): string[] {
-  const list = Buffer.alloc(65536);
-  const length = Number(libc().llistxattr(cstring(procPath(dir, name)), ptr(list), list.length));
-  if (length < 0) {
-    const error = failed("listxattr", name);
-    if (error.errno === "EOPNOTSUPP") return [];
-    throw error;
+  const list = Buffer.alloc(XATTR_MAX);
+  const call = name === "" ? libc().listxattr : libc().llistxattr;
+  const length = Number(call(procPath(dir, name), ptr(list), XATTR_MAX));
+  if (length >= 0) {
+    const keys = list.toString("utf8", 0, length).split("\0");
+    return keys.filter((key) => key !== "");
   }
-  return list
-    .toString("utf8", 0, length)
-    .split("\0")
-    .filter((key) => key !== "");
+  const error = failed("listxattr", name);
+  if (error.errno === "EOPNOTSUPP" || error.errno === "ENOTSUP") return [];
+  throw error;
 }

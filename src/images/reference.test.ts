@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Digest } from "./digest.ts";
+import type { Digest } from "../spec/digest.ts";
 import { formatReference, parseImageSource, parseReference } from "./reference.ts";
 
 const digest = `sha256:${"a".repeat(64)}` as Digest;

@@ -1,6 +1,6 @@
 /** Names of images: what a person types, parsed as Docker, containerd and podman do. Pure. */
 import { LxcriError } from "../host/errors.ts";
-import { type Digest, isDigest } from "./digest.ts";
+import { type Digest, isDigest } from "../spec/digest.ts";
 
 /** An image in a registry. */
 export interface Reference {

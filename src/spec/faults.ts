@@ -33,6 +33,13 @@ export const faultText = (fault: Fault): string =>
 export class Findings {
   readonly faults: Fault[] = [];
   readonly warnings: Fault[] = [];
+  /** True where no string of the document holds a control character, so that no check has to look for one. */
+  readonly plain: boolean;
+
+  /** `source`: the document's text, in which a control character can only stand as an escape. */
+  constructor(source: string) {
+    this.plain = !/\\(?:[bfnrt]|u00[01])/.test(source);
+  }
 
   /** Notes a fault. Returns undefined, which is what a shape returns for a value that it refuses. */
   fault(path: string, message: string): undefined {

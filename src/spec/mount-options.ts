@@ -131,12 +131,13 @@ const RECURSIVE: ReadonlyMap<string, BitChange> = new Map([
 ]);
 
 /** Every option name that is understood here and not passed to the file system, sorted. features.md. */
-export const MOUNT_OPTION_NAMES: readonly string[] = [
-  ...FLAGS.keys(),
-  ...PROPAGATION.keys(),
-  ...RECURSIVE.keys(),
-  ...["bind", "rbind", "idmap", "ridmap", "tmpcopyup"],
-].sort();
+export const mountOptionNames = (): readonly string[] =>
+  [
+    ...FLAGS.keys(),
+    ...PROPAGATION.keys(),
+    ...RECURSIVE.keys(),
+    ...["bind", "rbind", "idmap", "ridmap", "tmpcopyup"],
+  ].sort();
 
 /** Sorts `options`; of two that contradict each other the later wins. Unknown ones are the file system's. */
 export function parseMountOptions(options: readonly string[]): MountOptions {

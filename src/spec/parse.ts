@@ -90,7 +90,7 @@ export interface ParsedConfig {
  */
 export function parseConfig(text: string): ParsedConfig {
   const document = "config.json";
-  const findings = new Findings();
+  const findings = new Findings(text);
   const found = config(parseJson(text, document), "", findings);
   if (found !== undefined) {
     const { ociVersion, process, root } = found;
@@ -134,7 +134,7 @@ function parsePart<T>(
   document: string,
   shape: Shape<T>,
 ): { readonly value: T; readonly warnings: readonly Fault[] } {
-  const findings = new Findings();
+  const findings = new Findings(text);
   const value = shape(parseJson(text, document), "", findings);
   if (value === undefined || findings.faults.length > 0) throw new SpecError(document, findings.faults);
   return { value, warnings: findings.warnings };

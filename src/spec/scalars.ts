@@ -1,7 +1,7 @@
 /** Shapes of single values: strings, paths, numbers, names out of a list. */
 import { suggestion } from "./closest.ts";
 import type { Integer64 } from "./config.ts";
-import { quote } from "./faults.ts";
+import { type Findings, quote } from "./faults.ts";
 import { type Shape, wrongType } from "./shape.ts";
 
 /** `true` or `false`. */
@@ -11,13 +11,14 @@ export const boolean: Shape<boolean> = (value, path, findings) =>
 /** A string that a system call can take: without NUL. */
 export const text: Shape<string> = (value, path, findings) => {
   if (typeof value !== "string") return wrongType(value, path, findings, "a string");
-  return value.includes("\0") ? findings.fault(path, "must not hold a NUL character") : value;
+  if (findings.plain || !value.includes("\0")) return value;
+  return findings.fault(path, "must not hold a NUL character");
 };
 
 /** A {@link text} on one line: it may end up in a line-based file of the kernel or of LXC. */
 export const line: Shape<string> = (value, path, findings) => {
   const checked = text(value, path, findings);
-  if (checked === undefined || !/[\n\r]/.test(checked)) return checked;
+  if (checked === undefined || findings.plain || !/[\n\r]/.test(checked)) return checked;
   return findings.fault(path, "must not hold a line break");
 };
 
@@ -34,43 +35,50 @@ export const absolutePath: Shape<string> = (value, path, findings) => {
 
 /** One of `names`. */
 export function oneOf<T extends string>(names: readonly T[]): Shape<T> {
-  const known = new Map<string, T>(names.map((name) => [name, name]));
   return (value, path, findings) => {
+    const index = names.indexOf(value as T);
+    if (index >= 0) return names[index];
     if (typeof value !== "string") return wrongType(value, path, findings, "a string");
-    const found = known.get(value);
-    if (found !== undefined) return found;
     const list = names.length > 9 ? "a known name" : `one of ${names.join(", ")}`;
-    return findings.fault(
-      path,
-      `${quote(value)} is not ${list}${findings.full ? "" : suggestion(value, names)}`,
-    );
+    const hint = findings.full ? "" : suggestion(value, names);
+    return findings.fault(path, `${quote(value)} is not ${list}${hint}`);
   };
 }
 
 /** A whole number from `least` to `most`, both within ±(2^53−1). */
-export function integer(least: number, most: number): Shape<number> {
-  const wide = integer64(BigInt(least), BigInt(most));
-  return (value, path, findings) => {
-    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
-    const checked = wide(value, path, findings);
-    return checked === undefined ? undefined : Number(checked);
-  };
-}
+export const integer =
+  (least: number, most: number): Shape<number> =>
+  (value, path, findings) =>
+    typeof value === "number" && Number.isInteger(value) && value >= least && value <= most
+      ? value
+      : noInteger(value, path, findings, least, most);
 
 /** A whole number from `least` to `most`, exact over 64 bits. */
-export function integer64(least: bigint, most: bigint): Shape<Integer64> {
-  return (value, path, findings) => {
-    if (typeof value !== "number" && typeof value !== "bigint") {
-      return wrongType(value, path, findings, "a whole number");
-    }
-    if (typeof value === "number" && !Number.isInteger(value)) {
-      return findings.fault(path, `must be a whole number, not ${value}`);
-    }
-    if (value < least || value > most) {
-      return findings.fault(path, `${value} is out of range: ${least} to ${most}`);
-    }
-    return Number.isSafeInteger(value) ? value : BigInt(value);
-  };
+export const integer64 =
+  (least: bigint, most: bigint): Shape<Integer64> =>
+  (value, path, findings) =>
+    (typeof value === "bigint" || Number.isInteger(value)) &&
+    (value as Integer64) >= least &&
+    (value as Integer64) <= most
+      ? exact(value as Integer64)
+      : noInteger(value, path, findings, least, most);
+
+const exact = (value: Integer64): Integer64 => (Number.isSafeInteger(value) ? value : BigInt(value));
+
+function noInteger(
+  value: unknown,
+  path: string,
+  findings: Findings,
+  least: Integer64,
+  most: Integer64,
+): undefined {
+  if (typeof value !== "number" && typeof value !== "bigint") {
+    return wrongType(value, path, findings, "a whole number");
+  }
+  if (typeof value === "number" && !Number.isInteger(value)) {
+    return findings.fault(path, `must be a whole number, not ${value}`);
+  }
+  return findings.fault(path, `${value} is out of range: ${least} to ${most}`);
 }
 
 export const UINT32_MAX = 2 ** 32 - 1;

@@ -39,56 +39,84 @@ export interface ObjectShape<T> {
  * so that rules on the rest still find their faults.
  */
 export function object<T>(plan: ObjectShape<T>): Shape<T> {
-  const required = Object.keys(plan.required);
-  const shapes = new Map(Object.entries<Shape<unknown>>({ ...plan.required, ...plan.optional }));
-  const renamed = new Map(Object.entries(plan.renamed ?? {}));
-  const ignored = new Map(Object.entries(plan.ignored ?? {}));
-
+  // Most shapes are never used in a run and start-up time is what counts, so nothing more is prepared here.
+  // Without prototypes, a property named "constructor" finds nothing.
+  const required: Shapes = Object.setPrototypeOf(plan.required, null);
+  const optional: Shapes = Object.setPrototypeOf(plan.optional, null);
   return (value, path, findings) => {
     if (!isObject(value)) return wrongType(value, path, findings, "an object");
     const result: Record<string, unknown> = {};
     let sound = true;
-    for (const key of Object.keys(value)) {
-      const name = renamed.get(key) ?? key;
-      const shape = shapes.get(name);
+    for (const key in value) {
+      const shape = optional[key] ?? required[key];
       const raw = value[key];
       if (shape === undefined) {
-        noteStranger(key, path, findings);
+        if (!takeStranger(plan, key, raw, result, path, findings)) sound = false;
       } else if (raw !== null && !(raw === "" && shape.emptyIsAbsent)) {
-        if (name !== key) findings.warn(join(path, key), `is an old name, read as "${name}"`);
         const checked = shape(raw, path === "" ? key : `${path}.${key}`, findings);
         if (checked === undefined) sound = false;
-        else result[name] = checked;
+        else result[key] = checked;
       }
     }
-    const missing = required.filter((key) => !(key in result));
-    for (const key of missing) {
-      if (value[key] === undefined || value[key] === null) findings.fault(join(path, key), "is required");
+    for (const key in required) {
+      if (result[key] === undefined) return noteMissing(required, result, value, path, findings);
     }
-    if (missing.length > 0) return undefined;
     const typed = result as T;
     if (sound) plan.check?.(typed, path, findings);
     return typed;
   };
+}
 
-  function noteStranger(key: string, path: string, findings: Findings): void {
-    const at = join(path, key);
-    const reason = ignored.get(key);
-    if (reason !== undefined) {
-      findings.warn(at, `ignored: ${reason}`);
-      return;
-    }
-    const problem = `unknown property${findings.full ? "" : suggestion(key, shapes.keys())}`;
-    if (plan.open) findings.warn(at, `${problem}, ignored`);
-    else findings.fault(at, problem);
+type Shapes = Readonly<Record<string, Shape<unknown>>>;
+
+const own = <V>(object: Readonly<Record<string, V>>, key: string): V | undefined =>
+  Object.hasOwn(object, key) ? object[key] : undefined;
+
+/** A property without a shape: renamed, ignored or unknown. False when a renamed one is wrong. */
+function takeStranger<T>(
+  plan: ObjectShape<T>,
+  key: string,
+  raw: unknown,
+  result: Record<string, unknown>,
+  path: string,
+  findings: Findings,
+): boolean {
+  const at = join(path, key);
+  const shapes: Shapes = { ...plan.required, ...plan.optional };
+  const name = own(plan.renamed ?? {}, key);
+  const shape = name === undefined ? undefined : own(shapes, name);
+  const reason = own(plan.ignored ?? {}, key);
+  if (name !== undefined && shape !== undefined) {
+    if (raw === null) return true;
+    findings.warn(at, `is an old name, read as "${name}"`);
+    result[name] = shape(raw, at, findings);
+    return result[name] !== undefined || !delete result[name];
+  }
+  const problem = `unknown property${findings.full ? "" : suggestion(key, Object.keys(shapes))}`;
+  if (reason !== undefined) findings.warn(at, `ignored: ${reason}`);
+  else if (plan.open) findings.warn(at, `${problem}, ignored`);
+  else findings.fault(at, problem);
+  return true;
+}
+
+function noteMissing(
+  required: Shapes,
+  result: Readonly<Record<string, unknown>>,
+  value: Readonly<Record<string, unknown>>,
+  path: string,
+  findings: Findings,
+): undefined {
+  for (const key of Object.keys(required)) {
+    const given = own(value, key) ?? null;
+    if (result[key] === undefined && given === null) findings.fault(join(path, key), "is required");
   }
 }
 
+/** Rules between the items of a list. */
+type ArrayCheck<T> = (items: readonly T[], path: string, findings: Findings) => void;
+
 /** A list. Wrong items leave a hole, which `forEach` skips, so that the others keep their index in messages. */
-export function array<T>(
-  item: Shape<T>,
-  check?: (items: readonly T[], path: string, findings: Findings) => void,
-): Shape<readonly T[]> {
+export function array<T>(item: Shape<T>, check?: ArrayCheck<T>): Shape<readonly T[]> {
   return (value, path, findings) => {
     if (!Array.isArray(value)) return wrongType(value, path, findings, "an array");
     const result: T[] = new Array(value.length);
@@ -98,6 +126,22 @@ export function array<T>(
     }
     check?.(result, path, findings);
     return result;
+  };
+}
+
+/**
+ * A list of strings, for an `item` that refuses only control characters or the empty string. Lists of hundreds
+ * are common (system calls), so strings that can only be right are passed without a call each.
+ */
+export function strings(item: Shape<string>, check?: ArrayCheck<string>): Shape<readonly string[]> {
+  const each = array(item, check);
+  return (value, path, findings) => {
+    if (!findings.plain || !Array.isArray(value)) return each(value, path, findings);
+    for (const element of value) {
+      if (typeof element !== "string" || element === "") return each(value, path, findings);
+    }
+    check?.(value, path, findings);
+    return value;
   };
 }
 

@@ -4,11 +4,11 @@ import type { Capabilities } from "../config.ts";
 import { type Findings, quote } from "../faults.ts";
 import { CAPABILITIES } from "../names.ts";
 import { text } from "../scalars.ts";
-import { array, object, type Shape } from "../shape.ts";
+import { object, type Shape, strings } from "../shape.ts";
 
 const KNOWN: ReadonlySet<string> = new Set(CAPABILITIES);
 
-const names = array(text);
+const names = strings(text);
 
 /** One set; names that no kernel knows are warned about and left out, as the spec demands. */
 const capabilitySet: Shape<readonly string[]> = (value, path, findings) => {

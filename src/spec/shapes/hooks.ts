@@ -1,7 +1,7 @@
 /** `hooks`. config.md, POSIX-platform Hooks. */
 import type { Hook, Hooks } from "../config.ts";
 import { absolutePath, integer, text } from "../scalars.ts";
-import { array, object } from "../shape.ts";
+import { array, object, strings } from "../shape.ts";
 import { environment } from "./process.ts";
 
 /** Seconds: what fits a 32-bit integer, 68 years. */
@@ -10,7 +10,7 @@ const timeout = integer(1, 2 ** 31 - 1);
 const list = array(
   object<Hook>({
     required: { path: absolutePath },
-    optional: { args: array(text), env: environment, timeout },
+    optional: { args: strings(text), env: environment, timeout },
   }),
 );
 

@@ -2,7 +2,7 @@
 import type { IntelRdt } from "../config.ts";
 import { quote } from "../faults.ts";
 import { boolean, line, nonEmpty } from "../scalars.ts";
-import { array, object, orEmpty, type Shape } from "../shape.ts";
+import { object, orEmpty, type Shape, strings } from "../shape.ts";
 
 /** One directory name below resctrl, or `/`. */
 const closId: Shape<string> = (value, path, findings) => {
@@ -26,7 +26,7 @@ export const intelRdt = object<IntelRdt>({
     closID: orEmpty(closId),
     l3CacheSchema: orEmpty(line),
     memBwSchema: orEmpty(memoryBandwidth),
-    schemata: array(nonEmpty),
+    schemata: strings(nonEmpty),
     enableMonitoring: boolean,
   },
   ignored: { enableCMT: REPLACED, enableMBM: REPLACED },

@@ -3,7 +3,7 @@ import type { Mount } from "../config.ts";
 import { quote } from "../faults.ts";
 import { parseMountOptions } from "../mount-options.ts";
 import { line, nonEmpty, text } from "../scalars.ts";
-import { array, object, orEmpty } from "../shape.ts";
+import { array, object, orEmpty, strings } from "../shape.ts";
 import { idMappings } from "./id-mappings.ts";
 
 const mount = object<Mount>({
@@ -11,7 +11,7 @@ const mount = object<Mount>({
   optional: {
     type: orEmpty(line),
     source: orEmpty(line),
-    options: array(text),
+    options: strings(text),
     uidMappings: idMappings,
     gidMappings: idMappings,
   },

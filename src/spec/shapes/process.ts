@@ -23,7 +23,7 @@ import {
   uint16,
   uint64,
 } from "../scalars.ts";
-import { array, object, orEmpty, type Shape } from "../shape.ts";
+import { array, object, orEmpty, type Shape, strings } from "../shape.ts";
 import { capabilities } from "./capabilities.ts";
 
 const user = object<User>({
@@ -43,7 +43,7 @@ const args: Shape<readonly [string, ...string[]]> = (value, path, findings) => {
     : undefined;
 };
 
-const argumentList = array(text);
+const argumentList = strings(text);
 
 /** `NAME=value`. */
 const environmentEntry: Shape<string> = (value, path, findings) => {

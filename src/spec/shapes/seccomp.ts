@@ -9,7 +9,7 @@ import {
   type SeccompAction,
 } from "../names.ts";
 import { absolutePath, bigUint64, integer, nonEmpty, oneOf, text } from "../scalars.ts";
-import { array, object, orEmpty } from "../shape.ts";
+import { array, object, orEmpty, strings } from "../shape.ts";
 
 const action = oneOf(SECCOMP_ACTIONS);
 
@@ -26,7 +26,7 @@ const arg = object<SeccompArg>({
 
 const rule = object<SeccompRule>({
   required: {
-    names: array(nonEmpty, (names, path, findings) => {
+    names: strings(nonEmpty, (names, path, findings) => {
       if (names.length === 0) findings.fault(path, "must have at least one entry");
     }),
     action,

@@ -115,39 +115,27 @@ export const ownCapability = (name: Capability): boolean =>
 export type CapabilityMasks = Readonly<Record<keyof Capabilities, bigint>>;
 
 /**
- * A config's `process.capabilities` → what the kernel will accept of it. OCI (config.md, Linux process) wants
- * whatever cannot be granted to be warned about, not to fail: unknown names, names outside `available` (this
- * node's bounding set), and what capset(2) and prctl(2) refuse: effective outside permitted, inheritable
- * outside bounding, ambient outside permitted or inheritable. runc warns of the first two only and fails for
- * the others with a bare EPERM.
+ * A config's `process.capabilities` (checked by `parseConfig`: known names, effective and ambient within
+ * permitted) → what this node can grant of it. config.md wants what cannot be granted to be warned about, not
+ * to fail: names outside `available` (runc does the same), and inheritable ones outside bounding, for which
+ * capset(2) gives EPERM and runc fails with it.
+ * @param available this node's bounding set, see {@link ownCapabilities}
  */
 export function planCapabilities(sets: Capabilities, available: bigint): Decision<CapabilityMasks> {
   const warnings: Warning[] = [];
-  const warn = (code: string, names: Iterable<string>, why: string): void => {
-    const list = [...new Set(names)].sort();
-    if (list.length > 0) warnings.push({ code, message: `capabilities ${list.join(", ")}: ignored, ${why}` });
+  const ignored = (code: string, mask: bigint, why: string): void => {
+    const names = capabilityNames(mask).join(", ");
+    if (names !== "") warnings.push({ code, message: `capabilities ${names}: ignored, ${why}` });
   };
-  const requested = Object.values(sets).flatMap((names: readonly string[] | undefined) => names ?? []);
-  warn(
-    "capability-unknown",
-    requested.filter((name) => !isCapability(name)),
-    "no such capability",
-  );
-  warn(
-    "capability-unavailable",
-    capabilityNames(capabilityMask(requested) & ~available),
-    "not in this node's bounding set",
-  );
-  const granted = (set: keyof Capabilities): bigint => capabilityMask(sets[set] ?? []) & available;
-  const within = (set: keyof Capabilities, limit: bigint, limitName: string): bigint => {
-    const mask = granted(set);
-    warn("capability-not-grantable", capabilityNames(mask & ~limit), `${set} but not ${limitName}`);
-    return mask & limit;
-  };
-  const bounding = granted("bounding");
-  const permitted = granted("permitted");
-  const effective = within("effective", permitted, "permitted");
-  const inheritable = within("inheritable", bounding, "bounding");
-  const ambient = within("ambient", permitted & inheritable, "both permitted and inheritable");
+  const requested = (set: keyof Capabilities): bigint => capabilityMask(sets[set] ?? []);
+  const all = requested("bounding") | requested("permitted") | requested("inheritable");
+  ignored("capability-unavailable", all & ~available, "not in this node's bounding set");
+  const bounding = requested("bounding") & available;
+  const permitted = requested("permitted") & available;
+  const effective = requested("effective") & available;
+  const mayInherit = requested("inheritable") & available;
+  ignored("capability-not-grantable", mayInherit & ~bounding, "inheritable but not bounding");
+  const inheritable = mayInherit & bounding;
+  const ambient = requested("ambient") & inheritable;
   return { value: { bounding, effective, permitted, inheritable, ambient }, warnings };
 }

@@ -272,18 +272,6 @@ describe("profiles", () => {
     expect(await answer({ defaultAction: "SCMP_ACT_ALLOW" }, UNAME)).toBe(ALLOW);
   });
 
-  test("NOTIFY as default and for write is refused, all faults at once", async () => {
-    const profile: Seccomp = {
-      defaultAction: "SCMP_ACT_NOTIFY",
-      listenerPath: "/a",
-      syscalls: [rule("SCMP_ACT_NOTIFY", ["write"])],
-    };
-    await expect(compileSeccomp(profile)).rejects.toThrow(
-      "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action; " +
-        "linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY cannot be used for the write syscall",
-    );
-  });
-
   test("WAIT_KILLABLE_RECV without a listener is left out with a warning", async () => {
     const flags = ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"] as const;
     const compiled = await compileSeccomp({ ...strict(), flags });

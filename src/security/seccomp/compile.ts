@@ -6,6 +6,7 @@ import { realpathSync, statSync } from "node:fs";
 import { arch, release } from "node:os";
 import { isMissing, LxcriError, messageOf } from "../../host/errors.ts";
 import type { Seccomp, SeccompFlag } from "../../spec/config.ts";
+import { faultText } from "../../spec/faults.ts";
 import type { Warning } from "../warning.ts";
 import { type CachedProgram, cacheKey, readCached, writeCached } from "./cache.ts";
 import { FLAG_BITS, FLAG_NEW_LISTENER, FLAG_TSYNC_ESRCH } from "./numbers.ts";
@@ -53,14 +54,23 @@ function findLibrary(): string {
   );
 }
 
-/** All that decides the program, unambiguously: an array in JSON, 64-bit integers as decimal text. */
+/**
+ * All that decides the program, unambiguously: arrays in JSON, 64-bit integers as decimal text. Laid out by hand,
+ * as a replacer function costs more than the rest of a cache hit.
+ */
 function compilationInput(profile: Seccomp, library: string): string {
   const { size, mtimeMs } = statSync(library);
-  const toolchain = [COMPILER_VERSION, library, size, mtimeMs, arch(), release()];
-  const { listenerPath: _path, listenerMetadata: _metadata, ...filter } = profile;
-  return JSON.stringify([toolchain, filter], (_key, value: unknown) =>
-    typeof value === "bigint" ? value.toString() : value,
-  );
+  const rules = (profile.syscalls ?? []).map(({ names, action, errnoRet, args = [] }) => [
+    names,
+    action,
+    errnoRet,
+    args.map(({ index, op, value, valueTwo }) => [index, op, String(value), String(valueTwo ?? 0)]),
+  ]);
+  return JSON.stringify([
+    [COMPILER_VERSION, library, size, mtimeMs, arch(), release()],
+    [profile.defaultAction, profile.defaultErrnoRet, profile.architectures, profile.flags],
+    rules,
+  ]);
 }
 
 async function build(profile: Seccomp, library: string): Promise<CachedProgram> {
@@ -69,10 +79,7 @@ async function build(profile: Seccomp, library: string): Promise<CachedProgram> 
     import("./build.ts"),
   ]);
   const faults = seccompFaults(profile, probeSeccomp());
-  if (faults.length > 0) {
-    const list = faults.map(({ path, message }) => `linux.seccomp${path && `.${path}`}: ${message}`);
-    throw new LxcriError("seccomp-unsupported", list.join("; "));
-  }
+  if (faults.length > 0) throw new LxcriError("seccomp-unsupported", faults.map(faultText).join("; "));
   return buildProgram(profile, library);
 }
 

@@ -28,16 +28,16 @@ describe("the seccomp probe", () => {
       ],
     };
     expect(seccompFaults(profile, old).map((fault) => fault.path)).toEqual([
-      "defaultAction",
-      "syscalls[1].action",
-      "flags[0]",
+      "linux.seccomp.defaultAction",
+      "linux.seccomp.syscalls[1].action",
+      "linux.seccomp.flags[0]",
     ]);
   });
 
   test("says once that a kernel has no filters at all", () => {
     const faults = seccompFaults({ defaultAction: "SCMP_ACT_LOG" }, { actions: new Set(), flags: new Set() });
     expect(faults).toEqual([
-      { path: "", message: "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)" },
+      { path: "linux.seccomp", message: "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)" },
     ]);
   });
 

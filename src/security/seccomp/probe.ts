@@ -4,6 +4,7 @@ import { arch } from "node:os";
 import { errnoOf, isMissing } from "../../host/errors.ts";
 import { syscall } from "../../host/libc.ts";
 import type { Seccomp } from "../../spec/config.ts";
+import type { Fault } from "../../spec/faults.ts";
 import { SECCOMP_ACTIONS, type SeccompAction, type SeccompFlag } from "../../spec/names.ts";
 import { FLAG_BITS, FLAG_NEW_LISTENER, KERNEL_ACTION_NAMES } from "./numbers.ts";
 
@@ -50,39 +51,25 @@ export function probeSeccomp(): SeccompSupport {
   return { actions: probeActions(), flags: new Set(flags.filter(flagKnown)) };
 }
 
-/** A property of the profile that cannot be applied. */
-export interface SeccompFault {
-  /** Below the seccomp section, e.g. `syscalls[3].action`. */
-  readonly path: string;
-  readonly message: string;
-}
-
-/**
- * Everything in the profile that this kernel cannot do, and what cannot work on any: NOTIFY for every call, or
- * for write(2), would stop the container's set-up before the agent has the listener (runc refuses both, too).
- */
-export function seccompFaults(profile: Seccomp, support: SeccompSupport): SeccompFault[] {
+/** Everything in the profile that this kernel cannot do. */
+export function seccompFaults(profile: Seccomp, support: SeccompSupport): Fault[] {
   if (support.actions.size === 0)
-    return [{ path: "", message: "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)" }];
-  const faults: SeccompFault[] = [];
+    return [{ path: "linux.seccomp", message: "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)" }];
+  const faults: Fault[] = [];
   const checkAction = (path: string, action: SeccompAction): void => {
     if (!support.actions.has(action))
       faults.push({ path, message: `${action}: this kernel does not know the action` });
   };
-  checkAction("defaultAction", profile.defaultAction);
-  if (profile.defaultAction === "SCMP_ACT_NOTIFY")
-    faults.push({ path: "defaultAction", message: "SCMP_ACT_NOTIFY cannot be used as default action" });
+  checkAction("linux.seccomp.defaultAction", profile.defaultAction);
   profile.syscalls?.forEach((rule, i) => {
-    checkAction(`syscalls[${i}].action`, rule.action);
-    if (rule.action === "SCMP_ACT_NOTIFY" && rule.names.includes("write"))
-      faults.push({
-        path: `syscalls[${i}].action`,
-        message: "SCMP_ACT_NOTIFY cannot be used for the write syscall",
-      });
+    checkAction(`linux.seccomp.syscalls[${i}].action`, rule.action);
   });
   profile.flags?.forEach((flag, i) => {
     if (!support.flags.has(flag))
-      faults.push({ path: `flags[${i}]`, message: `${flag}: this kernel does not know the flag` });
+      faults.push({
+        path: `linux.seccomp.flags[${i}]`,
+        message: `${flag}: this kernel does not know the flag`,
+      });
   });
   return faults;
 }

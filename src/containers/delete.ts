@@ -47,7 +47,7 @@ export async function deleteContainer(
   if (record !== undefined && config?.hooks?.poststop !== undefined) {
     try {
       const { runHooks } = await import("./hooks.ts");
-      await runHooks("poststop", config.hooks.poststop, describe(record, "stopped"));
+      runHooks("poststop", config.hooks.poststop, describe(record, "stopped"), log);
     } catch (error) {
       log.warning(`container ${JSON.stringify(id)}: ${messageOf(error)}`);
     }

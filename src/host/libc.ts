@@ -170,3 +170,24 @@ export function execve(file: string, argv: readonly string[], env: Readonly<Reco
     file,
   );
 }
+
+/** memfd_create(2): close-on-exec; `sealable` allows {@link addSeals}. */
+export const memfdCreate = (name: string, sealable: boolean): number =>
+  call("memfd_create", [name, sealable ? 3 : 1], name);
+
+/** Makes a memory file's content and size final. */
+export const addSeals = (fd: number): void => {
+  call("fcntl", [fd, 1033, 0xf], "F_ADD_SEALS");
+};
+
+/** Clears O_NONBLOCK: reads wait from now on. */
+export const setBlocking = (fd: number): void => {
+  call("fcntl", [fd, 4, 0], "F_SETFL");
+};
+
+/** A connected pair of packet sockets, close-on-exec. */
+export function packetPair(): [number, number] {
+  const ends = new Int32Array(2);
+  call("socketpair", [1, 5 | 0o2000000, 0, ends]);
+  return [ends[0] ?? -1, ends[1] ?? -1];
+}

@@ -6,6 +6,9 @@ export type LogLevel = "error" | "warning" | "info" | "debug";
 
 /** Where an operation says what the caller should know. Never throws. */
 export interface Logger {
+  /** The `--log` file, for a program that goes on in our place. */
+  readonly path: string | undefined;
+  readonly format: "text" | "json";
   error(message: string): void;
   warning(message: string): void;
   debug(message: string): void;
@@ -49,6 +52,8 @@ export function openLog(options: LogOptions): Logger {
     }
   };
   return {
+    path: options.path,
+    format: options.format,
     error: (message) => write("error", message),
     warning: (message) => write("warning", message),
     debug: (message) => {

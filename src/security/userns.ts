@@ -1,6 +1,6 @@
 /** User namespaces: which host ids an unprivileged container gets, and how ids translate; user_namespaces(7). */
 import { readFileSync } from "node:fs";
-import { isMissing, LxcriError } from "../host/errors.ts";
+import { isMissing } from "../host/errors.ts";
 import type { IdMapping } from "../spec/config.ts";
 
 /** `size` ids from `start` on, all on the host's side. */
@@ -74,33 +74,3 @@ export function toContainerId(mappings: readonly IdMapping[], id: number): numbe
 /** True where the two ranges have an id in common. */
 export const overlaps = (a: IdRange, b: IdRange): boolean =>
   a.start < b.start + b.size && b.start < a.start + a.size;
-
-/** Lines that the kernel takes in one map (Linux 4.15 and later). */
-const MAX_MAPPINGS = 340;
-
-/**
- * Refuses a map that the kernel would refuse with a bare EINVAL: empty, too long, a range of no ids or past
- * 2³²−2, or two lines that share ids on either side.
- * @param name what to call it in the error, e.g. `linux.uidMappings`
- * @throws LxcriError `idmap-invalid`
- */
-export function checkIdMap(mappings: readonly IdMapping[], name: string): void {
-  const refuse = (why: string): never => {
-    throw new LxcriError("idmap-invalid", `${name}: ${why}`);
-  };
-  if (mappings.length === 0) refuse("is empty, so no id of the container exists");
-  if (mappings.length > MAX_MAPPINGS) refuse(`${mappings.length} lines, the kernel takes ${MAX_MAPPINGS}`);
-  mappings.forEach((m, i) => {
-    const text = `${m.containerID} ${m.hostID} ${m.size}`;
-    const valid = [m.containerID, m.hostID, m.size].every((n) => Number.isSafeInteger(n) && n >= 0);
-    if (!valid || m.size === 0) refuse(`line ${i} (${text}): needs ids ≥ 0 and a size ≥ 1`);
-    if (m.containerID + m.size > ID_LIMIT || m.hostID + m.size > ID_LIMIT)
-      refuse(`line ${i} (${text}): reaches past id 4294967294`);
-    const inside = (n: IdMapping): IdRange => ({ start: n.containerID, size: n.size });
-    const outside = (n: IdMapping): IdRange => ({ start: n.hostID, size: n.size });
-    for (const [j, other] of mappings.slice(0, i).entries()) {
-      if (overlaps(inside(m), inside(other))) refuse(`lines ${j} and ${i} share ids of the container`);
-      if (overlaps(outside(m), outside(other))) refuse(`lines ${j} and ${i} share ids of the host`);
-    }
-  });
-}

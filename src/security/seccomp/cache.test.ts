@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mount, umount } from "../../host/libc.ts";
+import { runChecked } from "../../host/process.ts";
 import type { Seccomp } from "../../spec/config.ts";
 import { readCached, writeCached } from "./cache.ts";
 import { compileSeccomp } from "./compile.ts";
@@ -57,6 +58,16 @@ describe("the cache of compiled programs", () => {
     expect(compiled.warnings).toHaveLength(1);
     expect(statSync(entry()).mtimeMs).toBe(written);
     expect(compiled).toEqual(await compileSeccomp(profile));
+  });
+
+  test("a hit loads neither libseccomp nor anything that compiles", async () => {
+    const script = `
+      import { readFileSync } from "node:fs";
+      import { compileSeccomp } from "${import.meta.dir}/compile.ts";
+      await compileSeccomp({ defaultAction: "SCMP_ACT_LOG" }, { cache: process.argv[1] });
+      console.log(readFileSync("/proc/self/maps", "latin1").includes("libseccomp"));`;
+    const loads = async () => (await runChecked([process.execPath, "-e", script, cache])).stdout.trim();
+    expect([await loads(), await loads()]).toEqual(["true", "false"]);
   });
 
   test("what the program does not depend on is not part of the key, everything else is", async () => {

@@ -20,6 +20,9 @@ export interface FileLock {
   release(keep?: boolean): void;
 }
 
+/** One number with two names. */
+const isBusy = (error: unknown): boolean => errnoOf(error) === "EAGAIN" || errnoOf(error) === "EWOULDBLOCK";
+
 const sameFile = (fd: number, path: string): boolean => {
   const held = fstatSync(fd);
   try {
@@ -39,7 +42,7 @@ export function tryLockFile(path: string): FileLock | undefined {
       flock(fd, LOCK_EX | LOCK_NB, path);
     } catch (error) {
       closeSync(fd);
-      if (errnoOf(error) === "EAGAIN") return undefined;
+      if (isBusy(error)) return undefined;
       throw error;
     }
     if (!sameFile(fd, path)) {
@@ -86,7 +89,7 @@ function isLocked(path: string): boolean {
     flock(fd, LOCK_EX | LOCK_NB, path);
     return false;
   } catch (error) {
-    if (errnoOf(error) === "EAGAIN") return true;
+    if (isBusy(error)) return true;
     throw error;
   } finally {
     closeSync(fd);

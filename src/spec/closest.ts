@@ -9,7 +9,7 @@ export function closest(name: string, candidates: Iterable<string>): string | un
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.toLowerCase());
-    if (distance < least && distance <= Math.max(1, Math.floor(candidate.length / 3))) {
+    if (distance < least && distance <= Math.floor(candidate.length / 3)) {
       best = candidate;
       least = distance;
     }

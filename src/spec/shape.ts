@@ -89,8 +89,9 @@ function takeStranger<T>(
   if (name !== undefined && shape !== undefined) {
     if (raw === null) return true;
     findings.warn(at, `is an old name, read as "${name}"`);
-    result[name] = shape(raw, at, findings);
-    return result[name] !== undefined || !delete result[name];
+    const checked = shape(raw, at, findings);
+    if (checked !== undefined) result[name] = checked;
+    return checked !== undefined;
   }
   const problem = `unknown property${findings.full ? "" : suggestion(key, Object.keys(shapes))}`;
   if (reason !== undefined) findings.warn(at, `ignored: ${reason}`);

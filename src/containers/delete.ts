@@ -1,6 +1,6 @@
 /** The end of a container: its processes, its cgroups, the poststop hooks, its folder. */
 import { readFileSync } from "node:fs";
-import { isMissing, messageOf } from "../host/errors.ts";
+import { isMissing } from "../host/errors.ts";
 import type { Config } from "../spec/config.ts";
 import type { Status } from "../spec/state.ts";
 import { recordEvent } from "../telemetry/events.ts";
@@ -45,12 +45,8 @@ export async function deleteContainer(
   // Before the record goes: a kill in a hook leaves a container whose next delete runs the hooks again.
   const config = readConfig(store, id);
   if (record !== undefined && config?.hooks?.poststop !== undefined) {
-    try {
-      const { runHooks } = await import("./hooks.ts");
-      runHooks("poststop", config.hooks.poststop, describe(record, "stopped"), log);
-    } catch (error) {
-      log.warning(`container ${JSON.stringify(id)}: ${messageOf(error)}`);
-    }
+    const { runHooks } = await import("./hooks.ts");
+    runHooks("poststop", config.hooks.poststop, describe(record, "stopped"), log);
   }
   store.remove(id);
   recordEvent(store.eventsPath, { type: "delete", id });

@@ -9,7 +9,7 @@ import { writeFileAtomic } from "../host/files.ts";
 import { processStat } from "../host/process.ts";
 import { parseContainerId } from "../spec/container-id.ts";
 import { alreadyExists, damaged, notFound } from "./errors.ts";
-import { type ContainerLock, lockFile } from "./lock.ts";
+import { type ContainerLock, type LockWait, lockFile } from "./lock.ts";
 import type { ContainerRecord, ProcessIdentity } from "./record.ts";
 
 /** Where records are kept by default; a tmpfs, so nothing outlives a reboot. */
@@ -50,10 +50,10 @@ export class ContainerStore {
   }
 
   /** Takes the container's lock; see {@link lockFile}. The container need not exist. */
-  async lock(id: string, options: { timeout?: number; signal?: AbortSignal } = {}): Promise<ContainerLock> {
+  async lock(id: string, wait: LockWait = {}): Promise<ContainerLock> {
     const name = parseContainerId(id);
     mkdirSync(`${this.root}/locks`, { recursive: true, mode: 0o711 });
-    return await lockFile(`${this.root}/locks/${name}`, `container ${JSON.stringify(id)}`, options);
+    return await lockFile(`${this.root}/locks/${name}`, `container ${JSON.stringify(id)}`, wait);
   }
 
   /** Whether there is a container of this id, be it a damaged one. */

@@ -1,5 +1,6 @@
 /** Waiting for a file to change, told by the kernel: inotify(7). */
 import { closeSync, read } from "node:fs";
+import { errnoOf } from "./errors.ts";
 import { call } from "./libc.ts";
 
 export const IN_MODIFY = 0x2;
@@ -10,6 +11,8 @@ export const IN_CREATE = 0x100;
 export const IN_DELETE_SELF = 0x400;
 
 const IN_CLOEXEC = 0o2000000;
+/** The kernel's last word on a watch: it was removed, or its file is gone. */
+const IN_IGNORED = 0x8000;
 
 /**
  * A watch on one path. Make it, look at the state, then wait: nothing that happens after its making is missed.
@@ -20,6 +23,7 @@ export class Watch implements Disposable {
   readonly #watch: number;
   #waiting = false;
   #closed = false;
+  #over = false;
 
   /** @throws SystemError ENOENT where `path` is missing */
   constructor(path: string, mask: number) {
@@ -33,31 +37,43 @@ export class Watch implements Disposable {
   }
 
   /**
-   * Waits for the next event: true, or false after `timeout` ms or when `signal` aborts; after false only `close`
-   * makes sense.
+   * Waits for the next event: true, or false after `timeout` ms, when `signal` aborts, or once the path is gone;
+   * after false only `close` makes sense.
    */
   async next(timeout: number, signal?: AbortSignal): Promise<boolean> {
+    if (this.#over) return false;
     let given = true;
     const giveUp = (): void => {
-      if (given) call("inotify_rm_watch", [this.#fd, this.#watch]);
+      if (given) this.#remove();
       given = false;
     };
     this.#waiting = true;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    read(this.#fd, Buffer.alloc(4096), 0, 4096, null, (error) =>
-      error === null ? resolve() : reject(error),
+    const buffer = Buffer.alloc(4096);
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    read(this.#fd, buffer, 0, buffer.length, null, (error, size) =>
+      error === null ? resolve(size) : reject(error),
     );
     const timer = setTimeout(giveUp, timeout);
     signal?.addEventListener("abort", giveUp);
     if (signal?.aborted === true) giveUp();
     try {
-      await promise;
+      this.#over = isLast(buffer.subarray(0, await promise));
       return given;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", giveUp);
       this.#waiting = false;
       if (this.#closed) closeSync(this.#fd);
+    }
+  }
+
+  /** Makes the kernel send its last event, which ends the read that is under way. */
+  #remove(): void {
+    try {
+      call("inotify_rm_watch", [this.#fd, this.#watch]);
+    } catch (error) {
+      // The path is gone, and the last event is on its way.
+      if (errnoOf(error) !== "EINVAL") throw error;
     }
   }
 
@@ -71,4 +87,12 @@ export class Watch implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Whether IN_IGNORED is among these `struct inotify_event`: wd, mask, cookie, length, name. */
+function isLast(events: Buffer): boolean {
+  for (let at = 0; at < events.length; at += 16 + events.readUInt32LE(at + 12)) {
+    if ((events.readUInt32LE(at + 4) & IN_IGNORED) !== 0) return true;
+  }
+  return false;
 }

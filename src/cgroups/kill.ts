@@ -11,9 +11,10 @@ const ROUNDS = 50;
 /**
  * Sends `signal` to every process in the leaf and below. SIGKILL through v2's `cgroup.kill` where it is, which
  * no fork escapes; else the group is frozen meanwhile; without a freezer the members are gone through until no
- * new one turns up. A frozen container stays frozen but for SIGKILL, which v1 delivers only to thawed tasks.
+ * new one turns up. A leaf that is gone has nobody. A frozen container stays frozen but for SIGKILL, which v1 delivers only to thawed tasks.
  */
 export async function killAll(leaf: Leaf, signal: number, timeout = 5_000): Promise<void> {
+  if (!leaf.exists()) return;
   const unified = leaf.unified;
   const wasFrozen = isFrozen(leaf);
   if (signal === SIGKILL && unified !== undefined && leaf.has("cgroup", "cgroup.kill")) {

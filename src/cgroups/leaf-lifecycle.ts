@@ -83,7 +83,7 @@ function delegationError(folder: string, what: string, cause: unknown): CgroupEr
       "Move these processes into a child group first, or choose another linux.cgroupsPath.",
     );
   }
-  if (errno === "EOPNOTSUPP") {
+  if (errno === "ENOTSUP") {
     const type = readFile(`${folder}/cgroup.type`) ?? "threaded";
     return error(
       `its type is "${type}"; containers need a domain group`,

@@ -10,7 +10,7 @@ export function readFile(path: string): string | undefined {
   } catch (error) {
     if (isMissing(error)) return undefined;
     // A file of an offline or threaded group, and a v1 file that the kernel no longer fills.
-    if (errnoOf(error) === "ENODEV" || errnoOf(error) === "EOPNOTSUPP") return undefined;
+    if (errnoOf(error) === "ENODEV" || errnoOf(error) === "ENOTSUP") return undefined;
     throw error;
   }
 }
@@ -170,7 +170,7 @@ function joinText(cause: unknown): string {
       return "its cpuset has no CPUs or no memory nodes";
     case "EBUSY":
       return "it has child groups with controllers and may hold no process itself (cgroup v2)";
-    case "EOPNOTSUPP":
+    case "ENOTSUP":
       return "it is threaded or below a threaded group";
     case "ESRCH":
       return "no such process";

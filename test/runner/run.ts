@@ -61,7 +61,8 @@ async function runPart(part: Part): Promise<Tally> {
     );
     if (failed > 0) console.log(result.output.trimEnd().replaceAll(/^/gm, "     | "));
     addLcov(coverage, result.lcov);
-    return { ...result.tally, skips: result.tally.skips.map((name) => `${file}: ${name}`) };
+    const named = (names: readonly string[]): readonly string[] => names.map((name) => `${file}: ${name}`);
+    return { ...result.tally, failures: named(result.tally.failures), skips: named(result.tally.skips) };
   });
   return sumTallies(results);
 }
@@ -71,10 +72,10 @@ for (const part of parts) total = sumTallies([total, await runPart(part)]);
 total = sumTallies([total, await runInVirtualMachine(find("test/vm/**/*.test.ts"))]);
 
 const sources = new Map<string, string>();
-for (const file of new Bun.Glob("src/**/*.ts").scanSync(".")) {
+for (const file of find("src/**/*.ts")) {
   if (!file.endsWith(".test.ts")) sources.set(file, await Bun.file(file).text());
 }
-if (prefixes.length === 0) console.log(`\n${describeCoverage(measureCoverage(coverage, sources), 95)}`);
+if (sources.size > 0) console.log(`\n${describeCoverage(measureCoverage(coverage, sources), 95)}`);
 if (total.skips.length > 0) console.log(`\nSKIPPED:\n${total.skips.map((name) => `  ${name}`).join("\n")}`);
 if (total.failures.length > 0)
   console.log(`\nFAILED:\n${total.failures.map((name) => `  ${name}`).join("\n")}`);

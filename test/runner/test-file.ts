@@ -49,7 +49,7 @@ export async function runTestFile(file: string, limits: FileLimits): Promise<Fil
     const output = readOrEmpty(join(folder, "err")) + readOrEmpty(join(folder, "out"));
     return {
       file,
-      tally: judge(file, status, readJunit(readOrEmpty(report)), limits),
+      tally: judge(status, readJunit(readOrEmpty(report)), limits),
       output,
       lcov: readOrEmpty(join(folder, "lcov.info")),
       seconds: (performance.now() - started) / 1000,
@@ -60,12 +60,12 @@ export async function runTestFile(file: string, limits: FileLimits): Promise<Fil
 }
 
 /** A process that failed without a failed test (a crash, a time-out, an error outside any test) is one failure. */
-function judge(file: string, status: number, tally: Tally, limits: FileLimits): Tally {
+function judge(status: number, tally: Tally, limits: FileLimits): Tally {
   if (status === 0 && tally.passed + tally.skipped > 0) return tally;
   if (tally.failed > 0 && status !== 124 && status !== 137) return tally;
   const reason =
     status === 124 || status === 137
       ? `no end after ${limits.fileSeconds} s`
       : `bun test ended with status ${status} outside any test`;
-  return { ...tally, failed: tally.failed + 1, failures: [...tally.failures, `${file}: ${reason}`] };
+  return { ...tally, failed: tally.failed + 1, failures: [...tally.failures, reason] };
 }

@@ -32,8 +32,9 @@ export function readGuestReports(text: string): ReadonlyMap<string, Tally> {
     const [, file = "", status = ""] = /^(\S+) (\d+)\n/.exec(part) ?? [];
     const tally = readJunit(part);
     const crashed = status !== "0" && tally.failed === 0;
-    const failures = crashed ? [`${file}: bun test ended with status ${status}`] : tally.failures;
-    tallies.set(file, { ...tally, failed: failures.length, failures });
+    const named = (names: readonly string[]): readonly string[] => names.map((name) => `${file}: ${name}`);
+    const failures = named(crashed ? [`bun test ended with status ${status}`] : tally.failures);
+    tallies.set(file, { ...tally, failed: failures.length, failures, skips: named(tally.skips) });
   }
   return tallies;
 }

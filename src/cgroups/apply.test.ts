@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { applyResources } from "./apply.ts";
 import { inheritCpuset } from "./cpuset.ts";
 import { applyDevices } from "./devices.ts";
@@ -166,14 +166,13 @@ describe("probeResources", () => {
   });
 
   test("a probe group that a killed process left is used and removed", () => {
-    const first = layout.hierarchies.find((h) => h.controllers.includes(v2 ? "io" : "blkio"));
-    if (first === undefined) throw new Error("no block controller here");
-    mkdirSync(`${first.root}/lxcri-probe-${process.pid}`);
-    probeResources(layout, {
-      blockIO: { leafWeight: 5, weightDevice: [{ major: 8, minor: 0, leafWeight: 5 }], weight: 10 },
-    });
-    expect(existsSync(`${first.root}/lxcri-probe-${process.pid}`)).toBe(v2);
-    if (v2) rmdirSync(`${first.root}/lxcri-probe-${process.pid}`);
+    const first = layout.hierarchies.find((h) => h.controllers.includes(v2 ? "memory" : "blkio"));
+    const left = `${first?.root}/lxcri-probe-${process.pid}`;
+    mkdirSync(left);
+    expect(
+      probeResources(layout, v2 ? { unified: { "memory.nosuch": "1" } } : { blockIO: { leafWeight: 5 } }),
+    ).toHaveLength(1);
+    expect(existsSync(left)).toBe(false);
   });
 });
 

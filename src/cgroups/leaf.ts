@@ -44,7 +44,7 @@ export class Leaf {
   /** Absolute folder per hierarchy: `unified` for v2, the controllers (`cpu,cpuacct`) for v1. */
   readonly folders: Readonly<Record<string, string>>;
   readonly #byController = new Map<string, string>();
-  #unifiedControllers: ReadonlySet<string> | undefined;
+  #unifiedControllers: readonly string[] | undefined;
 
   constructor(folders: Readonly<Record<string, string>>) {
     this.folders = folders;
@@ -63,8 +63,11 @@ export class Leaf {
     const v1 = this.#byController.get(controller);
     if (v1 !== undefined || this.unified === undefined) return v1;
     if (["freezer", "devices", "cgroup"].includes(controller)) return this.unified;
-    this.#unifiedControllers ??= new Set(readFile(`${this.unified}/cgroup.controllers`)?.split(" "));
-    return this.#unifiedControllers.has(controller) ? this.unified : undefined;
+    const controllers =
+      this.#unifiedControllers ?? readFile(`${this.unified}/cgroup.controllers`)?.split(" ");
+    // Kept only once there is a leaf: prepareLeaf asks before LXC has made it.
+    if (controllers !== undefined) this.#unifiedControllers = controllers;
+    return controllers?.includes(controller) === true ? this.unified : undefined;
   }
 
   /** cgroup version of the controller; undefined where the leaf has it in no hierarchy. */

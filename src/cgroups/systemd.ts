@@ -118,10 +118,11 @@ export async function startScope(
   // It reads until our end of the pipe closes, at the latest with this process.
   const placeholder = Bun.spawn(["cat"], { stdin: "pipe", stdout: "ignore", stderr: "ignore" });
   const hold = scope.folders.unified === undefined ? undefined : `${scope.folders.unified}/${HOLD}`;
+  let holding = false;
   const release = async (): Promise<void> => {
     placeholder.kill("SIGKILL");
     await placeholder.exited;
-    if (hold !== undefined) removeHold(hold);
+    if (hold !== undefined && holding) removeHold(hold);
   };
   try {
     const call = startCall(scope.unit, properties(placeholder.pid), wait.timeout);
@@ -135,6 +136,7 @@ export async function startScope(
     await until(() => isInScope(placeholder.pid, scope.unit), wait, `${scope.unit}: not started`);
     if (hold !== undefined) {
       mkdirSync(hold, { recursive: true });
+      holding = true;
       writeFileSync(`${hold}/cgroup.procs`, String(placeholder.pid));
     }
   } catch (error) {

@@ -1,8 +1,6 @@
 /** Help pages, made from the commands' descriptions. */
+import { programName } from "../telemetry/version.ts";
 import type { Command, Flag } from "./command.ts";
-
-/** The program's name in every text. */
-export const programName = "proxmox-lxcri";
 
 /** One line that shows how a command is written. */
 export const usageLine = (command: Pick<Command, "name" | "args" | "flags">): string =>

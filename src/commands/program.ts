@@ -3,7 +3,7 @@ import { ContainerStore } from "../containers/store.ts";
 import { LxcriError, messageOf } from "../host/errors.ts";
 import { closest } from "../spec/closest.ts";
 import { type Logger, openLog } from "../telemetry/log.ts";
-import { version } from "../telemetry/version.ts";
+import { programName, version } from "../telemetry/version.ts";
 import type { Command, Globals, Io } from "./command.ts";
 import { globalFlags, parseGlobals } from "./globals.ts";
 import { type Parsed, parseFlags } from "./parse.ts";
@@ -100,9 +100,11 @@ async function help(name: string | undefined, io: Io): Promise<number> {
 
 async function report(error: unknown, command: Command | undefined, log: Logger, io: Io): Promise<void> {
   log.error(messageOf(error));
+  // Who started us with a log file may look at either.
+  if (log.path !== undefined) io.stderr(`${programName}: ${messageOf(error)}\n`);
   if (error instanceof LxcriError && error.fix !== undefined) io.stderr(`${error.fix}\n`);
   if (!(error instanceof UsageError)) return;
-  const { programName, usageLine } = await import("./help.ts");
+  const { usageLine } = await import("./help.ts");
   io.stderr(
     command === undefined
       ? `Usage: ${programName} [GLOBAL FLAGS] COMMAND [FLAGS] [ARGS]; see ${programName} --help\n`

@@ -42,7 +42,7 @@ export const updateFlags: readonly Flag[] = settings.map(([name, , , kind, summa
 
 /** The resources that were given; empty when none was. @throws UsageError */
 export function resourcesOf(flags: FlagValues): Resources {
-  const groups: Record<string, Record<string, number | string | boolean>> = {};
+  const groups: Record<string, Record<string, number | string>> = {};
   for (const [name, group, property, kind] of settings) {
     const text = flags.string(name);
     if (text === undefined || text === "") continue;
@@ -51,8 +51,8 @@ export function resourcesOf(flags: FlagValues): Resources {
       kind === "text" ? text : kind === "bytes" ? parseBytes(name, text) : Number(text);
   }
   // As runc: a limit below what is in use is refused, where the kernel would kill instead.
-  if (groups["memory"] !== undefined) groups["memory"]["checkBeforeUpdate"] = true;
-  return groups as Resources;
+  const { memory, ...others } = groups;
+  return memory === undefined ? others : { ...others, memory: { ...memory, checkBeforeUpdate: true } };
 }
 
 /** Bytes as `67108864`, `64m`, `64MiB`, `1.5g`; `-1` for no limit. Units are powers of 1024. */

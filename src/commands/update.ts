@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { updateContainer } from "../containers/update.ts";
-import { parseResources } from "../spec/parse.ts";
+import type { IntelRdt, Resources } from "../spec/config.ts";
+import { faultText, parseResources } from "../spec/parse.ts";
 import { recordEvent } from "../telemetry/events.ts";
-import type { Command, Invocation } from "./command.ts";
+import type { Command, FlagValues, Invocation } from "./command.ts";
 import { resourcesOf, updateFlags } from "./update-flags.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -35,26 +36,30 @@ export const command: Command = {
     const { args, flags, store, log } = invocation;
     const [id = ""] = args;
     const file = flags.string("resources");
-    const resources =
-      file === undefined ? resourcesOf(flags) : parseResources(await readAll(invocation, file));
-    const l3CacheSchema = flags.string("l3-cache-schema");
-    const memBwSchema = flags.string("mem-bw-schema");
-    const intelRdt =
-      file !== undefined || (l3CacheSchema ?? memBwSchema) === undefined
-        ? undefined
-        : {
-            ...(l3CacheSchema === undefined ? {} : { l3CacheSchema }),
-            ...(memBwSchema === undefined ? {} : { memBwSchema }),
-          };
+    const resources = file === undefined ? resourcesOf(flags) : await readResources(invocation, file);
+    const intelRdt = file === undefined ? rdtOf(flags) : undefined;
     if (Object.keys(resources).length === 0 && intelRdt === undefined && file === undefined) {
       throw new UsageError("nothing to update: give --resources or at least one limit");
     }
-    await updateContainer({ store, id, log }, resources, intelRdt);
+    await updateContainer({ store, id, log }, { resources, ...(intelRdt === undefined ? {} : { intelRdt }) });
     recordEvent(store.eventsPath, { type: "update", id });
     return 0;
   },
 };
 
-async function readAll({ io }: Invocation, file: string): Promise<string> {
-  return file === "-" ? await io.stdin() : readFileSync(resolve(io.cwd, file), "utf8");
+async function readResources({ io, log }: Invocation, file: string): Promise<Resources> {
+  const text = file === "-" ? await io.stdin() : readFileSync(resolve(io.cwd, file), "utf8");
+  const { resources, warnings } = parseResources(text);
+  for (const warning of warnings) log.warning(faultText(warning));
+  return resources;
+}
+
+function rdtOf(flags: FlagValues): IntelRdt | undefined {
+  const l3CacheSchema = flags.string("l3-cache-schema");
+  const memBwSchema = flags.string("mem-bw-schema");
+  if (l3CacheSchema === undefined && memBwSchema === undefined) return undefined;
+  return {
+    ...(l3CacheSchema === undefined ? {} : { l3CacheSchema }),
+    ...(memBwSchema === undefined ? {} : { memBwSchema }),
+  };
 }

@@ -1,7 +1,7 @@
 /** The end of a container: its processes, its cgroups, the poststop hooks, its folder. */
 import { readFileSync } from "node:fs";
 import { isMissing } from "../host/errors.ts";
-import type { Config } from "../spec/config.ts";
+import type { Config, IntelRdt } from "../spec/config.ts";
 import type { Status } from "../spec/state.ts";
 import { recordEvent } from "../telemetry/events.ts";
 import { ContainerError, isNotFound, notFound } from "./errors.ts";
@@ -44,6 +44,7 @@ export async function deleteContainer(
   }
   // Before the record goes: a kill in a hook leaves a container whose next delete runs the hooks again.
   const config = readConfig(store, id);
+  if (config?.linux?.intelRdt !== undefined) await removeCacheClass(config.linux.intelRdt, id);
   if (record !== undefined && config?.hooks?.poststop !== undefined) {
     const { runHooks } = await import("./hooks.ts");
     runHooks("poststop", config.hooks.poststop, describe(record, "stopped"), log);
@@ -71,6 +72,13 @@ function refuseWhileRunning(record: ContainerRecord, status: Status, force: bool
     `cannot delete container ${JSON.stringify(record.id)} that is not stopped: ${status}`,
     { fix: "Stop it first, or delete it with --force." },
   );
+}
+
+/** The class of service that `create` made for this container alone. */
+async function removeCacheClass(rdt: IntelRdt, id: string): Promise<void> {
+  const { planRdt, removeRdt, resctrlRoot } = await import("../cgroups/rdt.ts");
+  const root = resctrlRoot();
+  if (root !== undefined) removeRdt(planRdt(rdt, root, id));
 }
 
 /** The config as `create` kept it; undefined where a kill came before it was written. */

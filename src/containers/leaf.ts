@@ -46,7 +46,7 @@ export async function killGroups(record: ContainerRecord, signal: number): Promi
 }
 
 /**
- * Kills whatever is in the container's groups (the leaf's, the monitor's that a kill left behind), and removes them.
+ * Kills whatever is in the container's groups (the leaf's, the monitor's that a kill left behind), and removes them; systemd's scope too.
  * @throws CgroupError `cgroup-remove-failed` where a process does not leave
  */
 export async function removeGroups(record: ContainerRecord): Promise<void> {
@@ -60,4 +60,7 @@ export async function removeGroups(record: ContainerRecord): Promise<void> {
     }
     await removeLeaf(leaf);
   }
+  if (record.cgroup.scope === undefined) return;
+  const { stopScope, systemdRuns } = await import("../cgroups/systemd.ts");
+  if (systemdRuns()) await stopScope(record.cgroup.scope);
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { processStat } from "../host/process.ts";
+import { TestContainers } from "./containers.fixture.ts";
 import { deleteContainer } from "./delete.ts";
 import { killContainer } from "./kill.ts";
 import { pauseContainer, resumeContainer } from "./pause.ts";
 import { processTable } from "./processes.ts";
 import { listStates, stateOf } from "./state.ts";
 import { identify } from "./store.ts";
-import { TestContainers } from "./test-containers.ts";
 import { updateContainer } from "./update.ts";
 
 const status = (made: TestContainers, id = "one") => stateOf(made.store, id).status;
@@ -293,11 +293,13 @@ test("update changes the limits of a running container only", async () => {
   await using made = new TestContainers();
   const { init, leaf } = made.make("one");
   const target = { store: made.store, id: "one", log: made.log };
-  await updateContainer(target, { pids: { limit: 55 } });
+  await updateContainer(target, { resources: { pids: { limit: 55 } } });
   expect(leaf?.read("pids", "pids.max")).toBe("55");
   init.kill("SIGKILL");
   await init.exited;
-  await expect(updateContainer(target, { pids: { limit: 5 } })).rejects.toThrow("its status is stopped");
+  await expect(updateContainer(target, { resources: { pids: { limit: 5 } } })).rejects.toThrow(
+    "its status is stopped",
+  );
   made.make("two", { cgroup: false });
-  await expect(updateContainer({ ...target, id: "two" }, {})).rejects.toThrow("has no cgroup");
+  await expect(updateContainer({ ...target, id: "two" }, { resources: {} })).rejects.toThrow("has no cgroup");
 });

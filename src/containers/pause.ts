@@ -7,6 +7,8 @@ import type { ContainerStore } from "./store.ts";
 
 /** Freezes all processes of a running or created container. @throws ContainerError `wrong-status`, `no-cgroup` */
 export async function pauseContainer(store: ContainerStore, id: string): Promise<void> {
+  // Before the lock: asking for what is not there must leave no lock file.
+  store.load(id);
   using _lock = await store.lock(id);
   const record = store.load(id);
   const status = statusOf(store, record);
@@ -16,6 +18,8 @@ export async function pauseContainer(store: ContainerStore, id: string): Promise
 
 /** Lets a paused container go on. @throws ContainerError `wrong-status`, `no-cgroup` */
 export async function resumeContainer(store: ContainerStore, id: string): Promise<void> {
+  // Before the lock: asking for what is not there must leave no lock file.
+  store.load(id);
   using _lock = await store.lock(id);
   const record = store.load(id);
   const status = statusOf(store, record);

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { errnoOf, LxcriError } from "../host/errors.ts";
+import { TestContainers } from "./containers.fixture.ts";
 import { currentOwner, identify } from "./store.ts";
-import { TestContainers } from "./test-containers.ts";
 
 const codeOf = (act: () => unknown): string | undefined => {
   try {
@@ -99,8 +100,8 @@ describe("ContainerStore", () => {
 });
 
 function cyclic(): Record<string, string> {
-  const value: Record<string, unknown> = {};
-  value["self"] = value;
+  const value: { self?: unknown } = {};
+  value.self = value;
   return value as Record<string, string>;
 }
 
@@ -112,5 +113,5 @@ test("identify names this process for good, and nobody for a dead one", async ()
 });
 
 test("the owner is the user's name", () => {
-  expect(currentOwner()).toBe(process.geteuid?.() === 0 ? "root" : (process.env["USER"] ?? ""));
+  expect(currentOwner()).toBe(process.geteuid?.() === 0 ? "root" : userInfo().username);
 });

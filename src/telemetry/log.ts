@@ -1,5 +1,6 @@
-/** The runtime's log, as runc writes it: to standard error, or appended to `--log` as logrus text or JSON lines. */
+/** The runtime's log: plain text on standard error, or appended to `--log` as runc does, logrus text or JSON lines. */
 import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { programName } from "./version.ts";
 
 /** logrus' names. */
 export type LogLevel = "error" | "warning" | "info" | "debug";
@@ -36,9 +37,17 @@ export function formatLine(
   return `time="${stamp}" level=${level} msg=${JSON.stringify(message)}\n`;
 }
 
+/** What a person reads on a terminal. */
+const plainLine = (level: LogLevel, message: string): string =>
+  `${programName}: ${level === "error" ? "" : `${level}: `}${message}\n`;
+
 /** A logger that opens its file for each line: a command says little, and nothing stays open. */
 export function openLog(options: LogOptions): Logger {
   const write = (level: LogLevel, message: string): void => {
+    if (options.path === undefined && options.format === "text") {
+      options.stderr(plainLine(level, message));
+      return;
+    }
     const line = formatLine(options.format, level, message);
     if (options.path === undefined) {
       options.stderr(line);

@@ -5,6 +5,8 @@
  *
  * The room `spec` is pure: types, validation and constants, no I/O. It may call only `host/errors`.
  */
+import type { Integer64, Resources, StringMap } from "./config-resources.ts";
+import type { Seccomp } from "./config-seccomp.ts";
 import type {
   IoPriorityClass,
   MemoryPolicyFlag,
@@ -15,12 +17,25 @@ import type {
   RootfsPropagation,
   SchedulerFlag,
   SchedulerPolicy,
-  SeccompAction,
-  SeccompArchitecture,
-  SeccompFlag,
-  SeccompOperator,
 } from "./names.ts";
 
+export type {
+  BlockIo,
+  Cpu,
+  DeviceRule,
+  HugepageLimit,
+  Integer64,
+  Memory,
+  Network,
+  NetworkPriority,
+  Pids,
+  Rdma,
+  Resources,
+  StringMap,
+  ThrottleDevice,
+  WeightDevice,
+} from "./config-resources.ts";
+export type { Seccomp, SeccompArg, SeccompRule } from "./config-seccomp.ts";
 export type {
   IoPriorityClass,
   MemoryPolicyFlag,
@@ -36,15 +51,6 @@ export type {
   SeccompFlag,
   SeccompOperator,
 } from "./names.ts";
-
-/**
- * An exact 64-bit integer: a number within ±(2^53−1), a bigint outside. `String(value)` is exact for both, and
- * `<`, `>` compare both; `JSON.stringify` refuses the bigint.
- */
-export type Integer64 = number | bigint;
-
-/** String keys to string values (annotations, sysctl, unified). */
-export type StringMap = Readonly<Record<string, string>>;
 
 /** config.json. `process` and `root` are required here, since a Linux container without them cannot start. */
 export interface Config {
@@ -252,147 +258,6 @@ export interface FifoDevice extends DeviceNode {
 /** A host network device to move in; `name` is its name inside (may end in `%d`), else it keeps its own. */
 export interface NetDevice {
   readonly name?: string;
-}
-
-/** cgroup limits: config.json `linux.resources`, and the document of `update --resources`. */
-export interface Resources {
-  readonly devices?: readonly DeviceRule[];
-  readonly memory?: Memory;
-  readonly cpu?: Cpu;
-  readonly pids?: Pids;
-  readonly blockIO?: BlockIo;
-  readonly hugepageLimits?: readonly HugepageLimit[];
-  readonly network?: Network;
-  /** By RDMA device name. */
-  readonly rdma?: Readonly<Record<string, Rdma>>;
-  /** cgroup v2 file name to what to write into it. */
-  readonly unified?: StringMap;
-}
-
-/** One step of the device allow list, in order; absent `type` means `a`, absent numbers mean all. */
-export interface DeviceRule {
-  readonly allow: boolean;
-  readonly type?: "a" | "c" | "b";
-  readonly major?: number;
-  readonly minor?: number;
-  /** Of the letters r, w, m; absent means all. */
-  readonly access?: string;
-}
-
-/** Bytes, −1 for no limit. */
-export interface Memory {
-  readonly limit?: Integer64;
-  /** Soft limit. */
-  readonly reservation?: Integer64;
-  /** Memory plus swap. */
-  readonly swap?: Integer64;
-  /** Not recommended by the spec. */
-  readonly kernel?: Integer64;
-  /** Not recommended by the spec. */
-  readonly kernelTCP?: Integer64;
-  /** 0 to 100. */
-  readonly swappiness?: number;
-  readonly disableOOMKiller?: boolean;
-  readonly useHierarchy?: boolean;
-  readonly checkBeforeUpdate?: boolean;
-}
-
-/** Times in microseconds; quota −1 for no limit; `cpus` and `mems` are lists such as `0-3,7`. */
-export interface Cpu {
-  readonly shares?: number;
-  readonly quota?: number;
-  readonly burst?: number;
-  readonly period?: number;
-  readonly realtimeRuntime?: number;
-  readonly realtimePeriod?: number;
-  readonly cpus?: string;
-  readonly mems?: string;
-  /** 1: SCHED_IDLE, 0: default. */
-  readonly idle?: number;
-}
-
-/** Number of tasks, −1 for no limit; 0 is a limit. */
-export interface Pids {
-  readonly limit?: number;
-}
-
-/** Weights and per-device rates. The old names (`blkioWeight` …) are read as these. */
-export interface BlockIo {
-  readonly weight?: number;
-  readonly leafWeight?: number;
-  readonly weightDevice?: readonly WeightDevice[];
-  readonly throttleReadBpsDevice?: readonly ThrottleDevice[];
-  readonly throttleWriteBpsDevice?: readonly ThrottleDevice[];
-  readonly throttleReadIOPSDevice?: readonly ThrottleDevice[];
-  readonly throttleWriteIOPSDevice?: readonly ThrottleDevice[];
-}
-
-/** At least one of the weights is there. */
-export interface WeightDevice {
-  readonly major: number;
-  readonly minor: number;
-  readonly weight?: number;
-  readonly leafWeight?: number;
-}
-
-/** Bytes or operations per second. */
-export interface ThrottleDevice {
-  readonly major: number;
-  readonly minor: number;
-  readonly rate: Integer64;
-}
-
-/** `pageSize` such as `2MB`; `limit` in bytes. */
-export interface HugepageLimit {
-  readonly pageSize: string;
-  readonly limit: Integer64;
-}
-
-/** net_cls and net_prio of cgroup v1. */
-export interface Network {
-  readonly classID?: number;
-  readonly priorities?: readonly NetworkPriority[];
-}
-
-/** Priority of the traffic through the host's interface `name`. */
-export interface NetworkPriority {
-  readonly name: string;
-  readonly priority: number;
-}
-
-/** At least one of both is there. */
-export interface Rdma {
-  readonly hcaHandles?: number;
-  readonly hcaObjects?: number;
-}
-
-/** Seccomp filter in libseccomp's names. */
-export interface Seccomp {
-  readonly defaultAction: SeccompAction;
-  readonly defaultErrnoRet?: number;
-  readonly architectures?: readonly SeccompArchitecture[];
-  readonly flags?: readonly SeccompFlag[];
-  /** Absolute path of the agent's socket; there where any rule notifies. */
-  readonly listenerPath?: string;
-  readonly listenerMetadata?: string;
-  readonly syscalls?: readonly SeccompRule[];
-}
-
-/** What to do with these system calls, where all `args` match. */
-export interface SeccompRule {
-  readonly names: readonly string[];
-  readonly action: SeccompAction;
-  readonly errnoRet?: number;
-  readonly args?: readonly SeccompArg[];
-}
-
-/** `value` and `valueTwo` are exact unsigned 64-bit integers. For MASKED_EQ `value` is the mask. */
-export interface SeccompArg {
-  /** 0 to 5. */
-  readonly index: number;
-  readonly value: bigint;
-  readonly valueTwo?: bigint;
-  readonly op: SeccompOperator;
 }
 
 /** Intel Resource Director Technology. */

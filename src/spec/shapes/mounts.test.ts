@@ -30,6 +30,7 @@ const bad: [unknown, string][] = [
   [{ destination: "/a\nb", type: "tmpfs" }, "mounts[0].destination: must not hold a line break"],
   [{ destination: "/x" }, "mounts[0].type: is required unless the options have bind or rbind"],
   [{ destination: "/x", options: ["bind"] }, "mounts[0].source: is required for a bind mount"],
+  [{ destination: "/x", type: "bind" }, "mounts[0].source: is required for a bind mount"],
   [{ destination: "/x", type: "tmpfs", options: "ro" }, "mounts[0].options: must be an array, not a string"],
   [
     { destination: "/x", type: "tmpfs", options: ["ro", 1] },
@@ -58,6 +59,12 @@ describe("warnings", () => {
     const { config, warnings } = judgeWith({ mounts: [{ destination: "tmp", type: "tmpfs" }] });
     expect(config?.mounts?.[0]?.destination).toBe("tmp");
     expect(warnings).toEqual(['mounts[0].destination: "tmp" is relative (deprecated), taken from /']);
+  });
+
+  test("the type bind alone is taken as a bind mount", () => {
+    expect(judgeWith({ mounts: [{ destination: "/x", type: "bind", source: "/d" }] }).warnings).toEqual([
+      "mounts[0].options: should have bind or rbind; taken as bind because of the type",
+    ]);
   });
 
   test("mappings want the idmap option", () => {

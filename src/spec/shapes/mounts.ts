@@ -23,7 +23,10 @@ const mount = object<Mount>({
         `${quote(mount.destination)} is relative (deprecated), taken from /`,
       );
     }
-    if (bind !== undefined && mount.source === undefined) {
+    if (bind === undefined && mount.type === "bind") {
+      findings.warn(`${path}.options`, "should have bind or rbind; taken as bind because of the type");
+    }
+    if ((bind !== undefined || mount.type === "bind") && mount.source === undefined) {
       findings.fault(`${path}.source`, "is required for a bind mount");
     }
     if (bind === undefined && mount.type === undefined && !flags.remount) {

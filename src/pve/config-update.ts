@@ -1,0 +1,338 @@
+/**
+ * Changes of a container's configuration: which apply at once, which wait for the next start, and what a running
+ * container needs for the former. Pure: it plans; another room carries the steps out.
+ */
+import { LxcriError, messageOf } from "../host/errors.ts";
+import { isIpWithInterface } from "./address-formats.ts";
+import { type ContainerConfig, copyConfig } from "./config-text.ts";
+import { DEVICE_FORMAT, NET_FORMAT, numberedKey } from "./container-schema.ts";
+import type { HotplugStep } from "./hotplug-steps.ts";
+import { cpuQuota, memoryHigh } from "./lxc-config.ts";
+import { classifyVolume, parseMountPoint, readMountPoint } from "./mount-point.ts";
+import { parseNet, printNet } from "./net-interface.ts";
+import { type HotplugNode, NicPlanner } from "./nic-plan.ts";
+import { dropIdlePending, queueDelete, readDeleteQueue, unqueueDelete } from "./pending.ts";
+import { isTrue, splitList } from "./perl-values.ts";
+import { parsePropertyString } from "./property-string.ts";
+import { isVolumeInUse, keepVolume } from "./unused-volumes.ts";
+
+/** What is asked for. The three do not name the same key. */
+export interface ConfigChange {
+  /** Keys to set, with their values. */
+  readonly set?: ReadonlyMap<string, string>;
+  /** Keys to remove. */
+  readonly remove?: readonly string[];
+  /** Keys whose waiting change is to be dropped. */
+  readonly revert?: readonly string[];
+}
+
+/** What planning must know of the node and the container. */
+export interface UpdateContext {
+  readonly vmid: number;
+  /** True: apply to the running container what can be, let the rest wait. False: apply everything. */
+  readonly running: boolean;
+  readonly node: HotplugNode;
+  /** A MAC address for an interface that names none. */
+  generateMac(): string;
+}
+
+/** The configuration as it will be once all steps have succeeded, and the steps. */
+export interface UpdatePlan {
+  readonly config: ContainerConfig;
+  /** For the running container, in order; each belongs to the key that asked for it. */
+  readonly steps: readonly { readonly key: string; readonly step: HotplugStep }[];
+  /** Keys that could not be applied, with the reason; they wait in `[pve:pending]`. */
+  readonly errors: ReadonlyMap<string, string>;
+  /** What was asked for and means nothing, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** Keys that take effect at once without touching the container. */
+const IMMEDIATE = new Set([
+  "cores",
+  "description",
+  "hookscript",
+  "hostname",
+  "lock",
+  "onboot",
+  "protection",
+  "startup",
+  "tags",
+]);
+
+/** Keys without which a container cannot be. */
+const UNDELETABLE = new Set(["memory", "ostype", "rootfs"]);
+
+const MIB = 2 ** 20;
+const CPU_PERIOD = 100_000;
+
+/**
+ * Plans a change.
+ *
+ * @throws {@link LxcriError} where the change as a whole is refused; nothing is to be applied then. A
+ * `PropertyStringError` names the properties at fault.
+ */
+export function planUpdate(
+  current: ContainerConfig,
+  change: ConfigChange,
+  context: UpdateContext,
+): UpdatePlan {
+  const planner = new UpdatePlanner(copyConfig(current), context);
+  planner.revert(change.revert ?? []);
+  planner.queueRemovals(change.remove ?? []);
+  planner.queueChanges(change.set ?? new Map());
+  dropIdlePending(planner.config);
+  if (context.running) planner.applyToRunning();
+  else planner.applyToStopped();
+  return planner;
+}
+
+/** Why a key is left to wait: it can only change at the next start. */
+const WAIT = Symbol("wait");
+
+class UpdatePlanner implements UpdatePlan {
+  readonly steps: { key: string; step: HotplugStep }[] = [];
+  readonly errors = new Map<string, string>();
+  readonly warnings: string[] = [];
+  private readonly touched = new Set<string>();
+
+  constructor(
+    readonly config: ContainerConfig,
+    private readonly context: UpdateContext,
+  ) {}
+
+  revert(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.config.pending.values.delete(key);
+      unqueueDelete(this.config, key);
+    }
+  }
+
+  queueRemovals(keys: readonly string[]): void {
+    for (const key of keys) {
+      if (!this.config.values.has(key) && !this.config.pending.values.has(key)) {
+        this.warnings.push(`cannot remove '${key}': it is not set`);
+        continue;
+      }
+      this.touched.add(key);
+      if (UNDELETABLE.has(key)) this.refuse(key, "it is required");
+      if (key === "unprivileged") this.refuse(key, "it cannot be changed after creation");
+      if (isVolumeKey(key)) this.checkProtection(key);
+      queueDelete(this.config, key);
+    }
+  }
+
+  queueChanges(changes: ReadonlyMap<string, string>): void {
+    for (const key of [...changes.keys()].sort()) {
+      this.touched.add(key);
+      const value = this.checkChange(key, changes.get(key) ?? "");
+      this.config.pending.values.set(key, value);
+      unqueueDelete(this.config, key);
+    }
+  }
+
+  /** Applies everything, since nothing runs that could be in the way. */
+  applyToStopped(): void {
+    for (const key of this.queuedRemovals()) {
+      this.attempt(key, () => {
+        this.releaseVolume(key);
+        this.removeNow(key);
+      });
+    }
+    dropIdlePending(this.config);
+    for (const key of this.queuedChanges()) {
+      this.attempt(key, () => {
+        const before = this.config.values.get(key);
+        const value = this.pendingValue(key);
+        const family = numberedKey(key)?.family;
+        this.setNow(key, family === "net" ? this.printedNet(value).text : value);
+        const isReplaced = before !== undefined && family === "mp";
+        if (isReplaced && readMountPoint(key, before)?.volume !== readMountPoint(key, value)?.volume)
+          keepVolume(this.config, key, before);
+      });
+    }
+  }
+
+  /** Applies what a running container can take; the rest waits. */
+  applyToRunning(): void {
+    for (const key of this.queuedChanges()) if (IMMEDIATE.has(key)) this.setNow(key, this.pendingValue(key));
+    for (const key of this.queuedRemovals()) {
+      this.attempt(key, () => {
+        this.unplug(key);
+        this.removeNow(key);
+      });
+    }
+    this.plugMemory();
+    for (const key of this.queuedChanges()) {
+      this.attempt(key, () => this.setNow(key, this.plug(key, this.pendingValue(key))));
+    }
+  }
+
+  private refuse(key: string, reason: string): never {
+    throw new LxcriError(
+      "pve-change-refused",
+      `cannot change '${key}' of container ${this.context.vmid}: ${reason}`,
+    );
+  }
+
+  private checkProtection(key: string): void {
+    if (isTrue(this.config.values.get("protection")))
+      throw new LxcriError(
+        "pve-container-protected",
+        `cannot change '${key}' of container ${this.context.vmid}: the container is protected`,
+        { fix: "Unset its 'protection' first." },
+      );
+  }
+
+  /** The value as it will be stored. */
+  private checkChange(key: string, value: string): string {
+    switch (key) {
+      case "nameserver":
+        if (!splitList(value).every(isIpWithInterface))
+          this.refuse(key, `'${value}' holds what is no address`);
+        return splitList(value).join(" ");
+      case "searchdomain":
+        return splitList(value).join(" ");
+      case "tags":
+        return [...new Set(splitList(value.toLowerCase()))].sort().join(";");
+      case "unprivileged":
+        return this.refuse(key, "it cannot be changed after creation");
+      default:
+    }
+    const family = numberedKey(key)?.family;
+    if (family === "net") this.checkNet(key, value);
+    if (family === "dev" && !parsePropertyString(DEVICE_FORMAT, value).has("path"))
+      this.refuse(key, "it names no device");
+    if (family === "mp" || key === "rootfs") {
+      this.checkProtection(key);
+      parseMountPoint(key, value);
+    }
+    return value;
+  }
+
+  private checkNet(key: string, value: string): void {
+    const net = parsePropertyString(NET_FORMAT, value);
+    const mtu = net.get("mtu");
+    if (isTrue(mtu)) {
+      const name = net.get("bridge") ?? "(none)";
+      const limit = this.context.node.bridge(name)?.mtu;
+      if (limit === undefined) this.refuse(key, `bridge ${name} does not exist`);
+      if (Number(mtu) > limit) this.refuse(key, `MTU ${mtu} exceeds ${limit} of bridge ${name}`);
+    }
+    if (net.get("host-managed") === "1" && net.get("ip6") === "auto")
+      this.refuse(key, "the host cannot manage an interface with ip6=auto");
+  }
+
+  private queuedRemovals(): string[] {
+    return [...readDeleteQueue(this.config.pending).keys()].sort().filter((key) => this.touched.has(key));
+  }
+
+  private queuedChanges(): string[] {
+    const keys = [...this.config.pending.values.keys()].sort();
+    return keys.filter((key) => key !== "delete" && this.touched.has(key));
+  }
+
+  private pendingValue(key: string): string {
+    return this.config.pending.values.get(key) ?? "";
+  }
+
+  private removeNow(key: string): void {
+    this.config.values.delete(key);
+    unqueueDelete(this.config, key);
+  }
+
+  private setNow(key: string, value: string): void {
+    this.config.values.set(key, value);
+    this.config.pending.values.delete(key);
+  }
+
+  /** Runs one key's change; where it throws, the key waits and the reason is kept. */
+  private attempt(key: string, apply: () => void): void {
+    const planned = this.steps.length;
+    try {
+      apply();
+    } catch (reason) {
+      this.steps.length = planned;
+      if (reason !== WAIT) this.errors.set(key, messageOf(reason));
+    }
+  }
+
+  private push(key: string, ...steps: readonly HotplugStep[]): void {
+    for (const step of steps) this.steps.push({ key, step });
+  }
+
+  private unplug(key: string): void {
+    const numbered = numberedKey(key);
+    if (IMMEDIATE.has(key)) return;
+    if (key === "swap") this.push(key, { do: "set-memory", swap: 0 });
+    else if (key === "cpulimit") this.push(key, { do: "set-cpu-quota", period: CPU_PERIOD });
+    else if (key === "cpuunits") this.push(key, { do: "set-cpu-weight" });
+    else if (numbered?.family === "unused") this.deleteUnused(key);
+    else if (numbered?.family === "net")
+      this.push(key, ...this.nic(numbered.index).remove(parseNet(this.config.values.get(key) ?? "")));
+    else throw WAIT;
+  }
+
+  private plug(key: string, value: string): string {
+    const numbered = numberedKey(key);
+    if (key === "cpulimit") {
+      const limit = Number(value) > 0 ? { quota: cpuQuota(value) } : {};
+      this.push(key, { do: "set-cpu-quota", ...limit, period: CPU_PERIOD });
+    } else if (key === "cpuunits") {
+      this.push(key, { do: "set-cpu-weight", weight: Number(value) });
+    } else if (numbered?.family === "net") {
+      const current = this.config.values.get(key);
+      const { properties, text } = this.printedNet(value);
+      const before = current === undefined ? undefined : parseNet(current);
+      this.push(key, ...this.nic(numbered.index).change(before, properties));
+      return text;
+    } else if (numbered?.family === "mp" && !this.config.values.has(key)) {
+      this.push(key, { do: "mount", key, value });
+    } else if (key !== "memory" && key !== "swap") {
+      throw WAIT;
+    }
+    return value;
+  }
+
+  /** Memory and swap are one step, so that the kernel never sees one without the other. */
+  private plugMemory(): void {
+    const keys = this.queuedChanges().filter((key) => key === "memory" || key === "swap");
+    const [first] = keys;
+    if (first === undefined) return;
+    const bytes = (key: string): number => Math.trunc(Number(this.pendingValue(key)) * MIB);
+    const max = bytes("memory");
+    this.push(first, {
+      do: "set-memory",
+      ...(keys.includes("memory") ? { max, high: memoryHigh(max) } : {}),
+      ...(keys.includes("swap") ? { swap: bytes("swap") } : {}),
+    });
+  }
+
+  private nic(index: number): NicPlanner {
+    return new NicPlanner(this.context.node, this.context.vmid, index);
+  }
+
+  private printedNet(value: string): { properties: Map<string, string>; text: string } {
+    const properties = parseNet(value);
+    if (!properties.has("hwaddr")) properties.set("hwaddr", this.context.generateMac());
+    return { properties, text: printNet(properties) };
+  }
+
+  /** A volume that is no longer mounted stays the container's own. */
+  private releaseVolume(key: string): void {
+    const family = numberedKey(key)?.family;
+    if (family === "unused") this.deleteUnused(key);
+    if (family === "mp") keepVolume(this.config, key, this.config.values.get(key) ?? "");
+  }
+
+  private deleteUnused(key: string): void {
+    const volume = readMountPoint(key, this.config.values.get(key) ?? "")?.volume;
+    if (volume === undefined || classifyVolume(volume) !== "volume") return;
+    if (!isVolumeInUse(this.config, volume)) this.push(key, { do: "delete-volume", volume });
+  }
+}
+
+function isVolumeKey(key: string): boolean {
+  const family = numberedKey(key)?.family;
+  return family === "mp" || family === "unused";
+}

@@ -165,6 +165,22 @@ describe("probeResources", () => {
     for (const left of groups()) expect(left).toEqual([]);
   });
 
+  test("device rules that cannot be kept are named before anything is made", () => {
+    const hole = { allow: false, type: "c", major: 136, minor: 0, access: "r" } as const;
+    const wide = { allow: true, type: "c", major: 136 } as const;
+    expect(probeResources(layout, { devices: [wide] })).toEqual([]);
+    expect(probeResources(layout, { devices: [wide, hole] })).toMatchObject(
+      [{ path: "linux.resources.devices", probe: "value", message: /^cannot deny c 136:0 r/ }].map(
+        (fault) => ({ ...fault, message: expect.stringMatching(fault.message) }),
+      ),
+    );
+    const pidsOnly = {
+      mode: "legacy",
+      hierarchies: layout.hierarchies.filter((h) => h.key === "pids"),
+    } as const;
+    expect(probeResources(pidsOnly, { devices: [wide] })).toMatchObject([{ probe: "controller" }]);
+  });
+
   test("a probe group that a killed process left is used and removed", () => {
     const first = layout.hierarchies.find((h) => h.controllers.includes(v2 ? "memory" : "blkio"));
     const left = `${first?.root}/lxcri-probe-${process.pid}`;

@@ -101,7 +101,7 @@ export function policyOf(rules: readonly DeviceRule[]): DevicePolicy {
 }
 
 const byNumber = (a: DeviceException, b: DeviceException): number =>
-  a.major - b.major || a.minor - b.minor || a.type.localeCompare(b.type);
+  a.major - b.major || a.minor - b.minor || Number(a.type > b.type) - Number(a.type < b.type);
 
 function refuseHole(
   present: ReadonlyMap<string, DeviceException>,
@@ -133,16 +133,16 @@ export interface DeviceLine {
 /** Policy that a v1 `devices.list` shows; of an allow-all group it does not tell the exceptions. */
 export function policyOfList(list: string): DevicePolicy {
   const rules = list.split("\n").flatMap((line): DeviceRule[] => {
-    const match = /^([abc]) (\*|\d+):(\*|\d+) ([rwm]+)$/.exec(line.trim());
-    if (match === null) return [];
-    const [, type, major, minor, access = ""] = match;
+    const [type, device = "", access = ""] = line.split(" ");
     if (type === "a") return [{ allow: true }];
-    return [allow(type === "b" ? "b" : "c", number(major), number(minor), access)];
+    if (type !== "b" && type !== "c") return [];
+    const [major, minor] = device.split(":");
+    return [allow(type, numberOf(major), numberOf(minor), access)];
   });
   return policyOf(rules);
 }
 
-const number = (text: string | undefined): number => (text === "*" ? -1 : Number(text));
+const numberOf = (text: string | undefined): number => (text === "*" ? -1 : Number(text));
 
 /**
  * Lines that turn a v1 group from `from` into `to` with as little disturbance as can be: a device that both allow

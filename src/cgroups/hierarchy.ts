@@ -60,10 +60,22 @@ export function parseGroups(text: string): Map<string, string> {
 export const groupsOf = (pid: number | "self"): Map<string, string> =>
   parseGroups(readFileSync(`/proc/${pid}/cgroup`, "utf8"));
 
-const V1_FLAGS = new Set(["rw", "ro", "xattr", "noprefix", "clone_children", "none", "all"]);
+const V1_FLAGS = new Set([
+  "rw",
+  "ro",
+  "xattr",
+  "noprefix",
+  "clone_children",
+  "none",
+  "all",
+  "cpuset_v2_mode",
+]);
 
+/** Blanks come as `\040`; looked for first, since expressions cost start-up time. */
 const unescapeOctal = (text: string): string =>
-  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  text.includes("\\")
+    ? text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    : text;
 
 interface CgroupMount {
   readonly version: 1 | 2;
@@ -86,7 +98,7 @@ function parseMounts(mountinfo: string): CgroupMount[] {
     } else if (type === "cgroup") {
       const controllers = options
         .split(",")
-        .filter((o) => !V1_FLAGS.has(o) && !/^(release_agent|cpuset_v2)/.test(o));
+        .filter((o) => !V1_FLAGS.has(o) && !o.startsWith("release_agent="));
       const key = controllers.join();
       if (!mounts.has(key)) mounts.set(key, { version: 1, controllers, ...place });
     }
@@ -95,7 +107,8 @@ function parseMounts(mountinfo: string): CgroupMount[] {
 }
 
 /** PID 1's group as LXC takes it: systemd's own `init.scope` is not a place for others. */
-const withoutInitScope = (path: string): string => path.replace(/\/init\.scope$/, "") || "/";
+const withoutInitScope = (path: string): string =>
+  path.endsWith("/init.scope") ? path.slice(0, -"/init.scope".length) || "/" : path;
 
 /** `group` seen from a mount whose root is `mountRoot` (not `/` where only a part of the tree is mounted). */
 function belowMount(mountPoint: string, mountRoot: string, group: string): string {
@@ -117,7 +130,7 @@ export function parseLayout(source: LayoutSource): CgroupLayout {
     const base = withoutInitScope(group);
     const root = belowMount(mount.mountPoint, mount.root, base);
     const controllers =
-      mount.version === 1 ? mount.controllers : source.controllers(root).split(/\s+/).filter(Boolean);
+      mount.version === 1 ? mount.controllers : source.controllers(root).trim().split(" ").filter(Boolean);
     hierarchies.push({ version: mount.version, controllers, key, mountPoint: mount.mountPoint, base, root });
   }
   if (hierarchies.length === 0) {

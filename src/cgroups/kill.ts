@@ -22,7 +22,7 @@ export async function killAll(leaf: Leaf, signal: number, timeout = 5_000): Prom
     if (wasFrozen && leaf.version("freezer") === 1) await thaw(leaf, timeout);
     return;
   }
-  const freezable = leaf.folderOf("freezer") !== undefined;
+  const freezable = leaf.has("freezer", leaf.version("freezer") === 1 ? "freezer.state" : "cgroup.freeze");
   if (freezable && !wasFrozen) await freeze(leaf, timeout);
   try {
     signalMembers(leaf, signal);

@@ -199,6 +199,22 @@ describe("killing", () => {
     expect(await waitEmpty(bare, 5000)).toBe(true);
   });
 
+  test("a leaf that was made or removed half-way is no obstacle", async () => {
+    await using made = new TestLeaf();
+    const freezer = made.leaf.version("freezer") === 1 ? made.leaf.folderOf("freezer") : undefined;
+    const pids = made.leaf.folderOf("pids");
+    if (freezer === undefined || pids === undefined) return;
+    const half = new Leaf({ pids, freezer });
+    rmdirSync(freezer);
+    const child = Bun.spawn(["sleep", "60"]);
+    writeFileSync(`${pids}/cgroup.procs`, String(child.pid));
+    await killAll(half, 9);
+    expect(await waitEmpty(half, 5000)).toBe(true);
+    await child.exited;
+    await removeLeaf(half);
+    expect(half.exists()).toBe(false);
+  });
+
   test("waiting ends at its time-out, at an abort, and at once where nobody is", async () => {
     await using made = new TestLeaf();
     expect(await waitEmpty(made.leaf, 0)).toBe(true);

@@ -1,8 +1,9 @@
 /** Which of the asked limits this machine can apply, found out before anything of a container is made. */
 import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { errnoOf } from "../host/errors.ts";
-import type { Resources } from "../spec/config.ts";
-import { type CgroupLayout, type Hierarchy, hierarchyOf } from "./hierarchy.ts";
+import type { DeviceRule, Resources } from "../spec/config.ts";
+import { DEFAULT_RULES, policyOf } from "./device-rules.ts";
+import { CgroupError, type CgroupLayout, type Hierarchy, hierarchyOf } from "./hierarchy.ts";
 import { enableBelow } from "./leaf-lifecycle.ts";
 import { planResources } from "./plan.ts";
 import type { ResourceFault } from "./plan-builder.ts";
@@ -28,11 +29,33 @@ const SAMPLES = 4;
  */
 export function probeResources(layout: CgroupLayout, resources: Resources): readonly ResourceFault[] {
   using probe = new Probe(layout);
-  return planResources(resources, {
+  const { faults } = planResources(resources, {
     version: (controller) => hierarchyOf(layout, controller)?.version,
     has: (controller, file) => probe.has(controller, file),
     read: () => undefined,
-  }).faults;
+  });
+  return [...deviceFaults(layout, resources.devices ?? []), ...faults];
+}
+
+/** Rules that cannot be kept, or not on this machine. */
+function deviceFaults(layout: CgroupLayout, rules: readonly DeviceRule[]): ResourceFault[] {
+  const path = "linux.resources.devices";
+  if (rules.length > 0 && hierarchyOf(layout, "devices") === undefined) {
+    return [
+      {
+        path,
+        message: "this machine has neither cgroup v2 nor the v1 devices controller",
+        probe: "controller",
+      },
+    ];
+  }
+  try {
+    policyOf([...rules, ...DEFAULT_RULES]);
+    return [];
+  } catch (error) {
+    if (!(error instanceof CgroupError)) throw error;
+    return [{ path, message: error.message.replace(`${path}: `, ""), probe: "value" }];
+  }
 }
 
 class Probe implements Disposable {

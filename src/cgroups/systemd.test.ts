@@ -1,7 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { planGroups } from "./group-path.ts";
 import { detectLayout } from "./hierarchy.ts";
-import { resetCall, setCall, startCall, startScope, stopCall, systemdRuns } from "./systemd.ts";
+import {
+  resetCall,
+  setCall,
+  setScope,
+  startCall,
+  startScope,
+  stopCall,
+  stopScope,
+  systemdRuns,
+} from "./systemd.ts";
 import {
   annotationProperties,
   mergeProperties,
@@ -174,6 +183,15 @@ describe("argument vectors", () => {
     expect(stopCall("x.scope")).toEqual([...head(30), ...manager, "StopUnit", "ss", "x.scope", "replace"]);
     expect(resetCall("x.scope")).toEqual([...head(30), ...manager, "ResetFailedUnit", "s", "x.scope"]);
   });
+});
+
+test.skipIf(systemdRuns())("without a bus the unit and the operation are named", async () => {
+  const property = { name: "TasksMax", signature: "t", words: ["5"] };
+  expect(setScope("x.scope", [property])).rejects.toThrow(/systemd unit x\.scope: set properties: ./);
+  expect(stopScope({ unit: "x.scope", slice: "a.slice", folders: {} })).rejects.toThrow(
+    /systemd unit x\.scope: stop: ./,
+  );
+  await setScope("x.scope", []);
 });
 
 test.skipIf(systemdRuns())("without systemd a scope is refused before anything is started", async () => {

@@ -117,7 +117,9 @@ export async function startScope(
   }
   // It reads until our end of the pipe closes, at the latest with this process.
   const placeholder = Bun.spawn(["cat"], { stdin: "pipe", stdout: "ignore", stderr: "ignore" });
-  const hold = scope.folders.unified === undefined ? undefined : `${scope.folders.unified}/${HOLD}`;
+  const { unified } = scope.folders;
+  const hold =
+    unified === undefined || Object.keys(scope.folders).length > 1 ? undefined : `${unified}/${HOLD}`;
   let holding = false;
   const release = async (): Promise<void> => {
     placeholder.kill("SIGKILL");

@@ -1,0 +1,167 @@
+/** HTTP requests with what `fetch` leaves open: time limits, size limits, redirects that keep secrets at home. */
+import { messageOf } from "../../host/errors.ts";
+import { RegistryError } from "./registry-error.ts";
+import { parseRetryAfter } from "./retry.ts";
+
+/** How long an answer, or the next piece of one, may take, ms. */
+export interface HttpLimits {
+  readonly answer: number;
+  readonly stall: number;
+}
+
+export const DEFAULT_HTTP_LIMITS: HttpLimits = { answer: 30_000, stall: 30_000 };
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** An answer whose body is read with {@link pieces} or {@link readAll}, or dropped with {@link drop}. */
+export interface Answer {
+  readonly url: URL;
+  readonly response: Response;
+  /** Ends the request. */
+  abort(reason: unknown): void;
+}
+
+/** Loopback names and addresses. */
+export const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+
+const timedOut = (url: URL, ms: number): RegistryError =>
+  new RegistryError("registry-timeout", `${url.origin}: no answer within ${ms} ms`, { transient: true });
+
+const brokenOff = (url: URL, cause: unknown): RegistryError =>
+  new RegistryError("registry-unreachable", `${url.origin}: ${messageOf(cause)}`, { cause, transient: true });
+
+/**
+ * A GET that follows redirects: never from https to http, and without `Authorization` once the origin is another.
+ * @throws RegistryError; the signal's reason
+ */
+export async function get(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  limits: HttpLimits,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  let at = url;
+  let sent = { ...headers };
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
+    const answer = await getOnce(at, sent, limits, signal);
+    const location = answer.response.headers.get("location");
+    if (!REDIRECTS.has(answer.response.status) || location === null) return answer;
+    await drop(answer);
+    const next = parseUrl(location, at);
+    if (next === undefined || !["http:", "https:"].includes(next.protocol)) {
+      throw new RegistryError("registry-answer-invalid", `${at.origin}: redirects to an unusable address`);
+    }
+    if (at.protocol === "https:" && next.protocol === "http:") {
+      throw new RegistryError("registry-answer-invalid", `${at.origin}: redirects from https to plain http`);
+    }
+    if (next.origin !== at.origin) {
+      const { Authorization: _, ...open } = sent;
+      sent = open;
+    }
+    at = next;
+  }
+  throw new RegistryError("registry-answer-invalid", `${url.origin}: redirects without end`);
+}
+
+const parseUrl = (text: string, base: URL): URL | undefined =>
+  URL.canParse(text, base.href) ? new URL(text, base) : undefined;
+
+async function getOnce(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  limits: HttpLimits,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(timedOut(url, limits.answer)), limits.answer);
+  const signals = signal === undefined ? [controller.signal] : [controller.signal, signal];
+  try {
+    const response = await fetch(url, {
+      headers,
+      redirect: "manual",
+      signal: AbortSignal.any(signals),
+      // a blob's digest is of what is sent, whatever Content-Encoding claims
+      decompress: false,
+    });
+    return { url, response, abort: (reason) => controller.abort(reason) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof RegistryError) throw error;
+    throw brokenOff(url, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Gives the body up. */
+export async function drop(answer: Answer): Promise<void> {
+  await answer.response.body?.cancel().catch(() => {});
+}
+
+/** The body as it comes. Ending the loop early ends the request. @throws RegistryError; the signal's reason */
+export async function* pieces(
+  answer: Answer,
+  limits: HttpLimits,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const { body } = answer.response;
+  if (body === null) return;
+  const reader = body.getReader();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    for (;;) {
+      timer = setTimeout(() => answer.abort(timedOut(answer.url, limits.stall)), limits.stall);
+      const { done, value } = await reader.read();
+      clearTimeout(timer);
+      if (done) return;
+      yield value;
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof RegistryError) throw error;
+    throw brokenOff(answer.url, error);
+  } finally {
+    clearTimeout(timer);
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** The whole body. @throws RegistryError `registry-too-large` beyond `limit` bytes */
+export async function readAll(
+  answer: Answer,
+  limit: number,
+  limits: HttpLimits,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of pieces(answer, limits, signal)) {
+    size += piece.length;
+    if (size > limit) {
+      throw new RegistryError(
+        "registry-too-large",
+        `${answer.url.origin}: an answer of more than ${limit} bytes`,
+      );
+    }
+    parts.push(piece);
+  }
+  return Buffer.concat(parts);
+}
+
+/** The error that a status stands for; `what` names the thing asked for. */
+export function statusError({ url, response }: Answer, what: string): RegistryError {
+  const { status } = response;
+  if (status === 404) return new RegistryError("image-not-found", `${what}: not found in ${url.host}`);
+  if (status === 401 || status === 403) {
+    return new RegistryError("registry-unauthorized", `${what}: ${url.host} refuses it (HTTP ${status})`, {
+      fix: "Check the name; a private image needs a login.",
+    });
+  }
+  const retryAfter = parseRetryAfter(response.headers.get("retry-after"));
+  return new RegistryError("registry-failed", `${what}: ${url.host} answers HTTP ${status}`, {
+    transient: status === 408 || status === 429 || status >= 500,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  });
+}

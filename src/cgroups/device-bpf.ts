@@ -9,7 +9,6 @@ import { CgroupError } from "./hierarchy.ts";
 const BPF = process.arch === "arm64" ? 280 : 321;
 const PROG_LOAD = 5;
 const PROG_ATTACH = 8;
-const PROG_DETACH = 9;
 const PROG_GET_FD_BY_ID = 13;
 const OBJ_GET_INFO_BY_FD = 15;
 const PROG_QUERY = 16;
@@ -69,18 +68,6 @@ function attach(group: number, program: number, flags: number, replaced = 0): vo
   );
 }
 
-function detach(group: number, program: number): void {
-  bpf(
-    PROG_DETACH,
-    (view) => {
-      view.setUint32(0, group, true);
-      view.setUint32(4, program, true);
-      view.setUint32(8, ATTACH_CGROUP_DEVICE, true);
-    },
-    "BPF_PROG_DETACH",
-  );
-}
-
 function attachedIds(group: number): number[] {
   const ids = new Uint32Array(MAX_PROGRAMS);
   const { view } = bpf(
@@ -111,9 +98,8 @@ function nameOf(program: number): string {
   return name.slice(0, name.indexOf("\0"));
 }
 
-/** Descriptors of our own programs on the group; the caller closes them. */
-function ownPrograms(group: number): number[] {
-  const own: number[] = [];
+/** Descriptor of our own program on the group, which the caller closes; there is never more than one. */
+function ownProgram(group: number): number | undefined {
   for (const id of attachedIds(group)) {
     let program: number;
     try {
@@ -123,10 +109,10 @@ function ownPrograms(group: number): number[] {
       if (errnoOf(error) === "ENOENT") continue;
       throw error;
     }
-    if (nameOf(program) === NAME) own.push(program);
-    else closeSync(program);
+    if (nameOf(program) === NAME) return program;
+    closeSync(program);
   }
-  return own;
+  return undefined;
 }
 
 /**
@@ -143,10 +129,9 @@ export function attachDeviceProgram(folder: string, instructions: Uint8Array): v
   try {
     const group = keep(openSync(folder, "r"));
     const program = keep(load(instructions));
-    const [replaced, ...surplus] = ownPrograms(group).map(keep);
+    const replaced = ownProgram(group);
     if (replaced === undefined) attach(group, program, ALLOW_MULTI);
-    else attach(group, program, ALLOW_MULTI | REPLACE, replaced);
-    for (const old of surplus) detach(group, old);
+    else attach(group, program, ALLOW_MULTI | REPLACE, keep(replaced));
   } catch (cause) {
     const hint =
       errnoOf(cause) === "EPERM"

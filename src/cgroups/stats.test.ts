@@ -36,7 +36,7 @@ describe("formats", () => {
 test("a real group's counters are those of its processes", async () => {
   await using made = new TestLeaf();
   applyResources(made.leaf, { memory: { limit: 50_003_968 }, pids: { limit: 20 } });
-  const child = made.run("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; sleep 60");
+  const child = made.run("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; sleep 60 & echo done; wait");
   await child.stdout.getReader().read();
   const stats = readStats(made.leaf);
   expect(stats.cpu.usage.total).toBeGreaterThan(1_000_000n);

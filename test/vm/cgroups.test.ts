@@ -68,7 +68,14 @@ describe.skipIf(!here)("a systemd scope", () => {
     expect(property(planned.scope.unit, "ActiveState")).toBe("active");
 
     applyResources(leaf, limits);
+    // systemd's own device program on the scope and ours on the leaf must both allow.
+    await setScope(planned.scope.unit, [{ name: "DevicePolicy", signature: "s", words: ["closed"] }]);
     await applyDevices(leaf, []);
+    await applyDevices(leaf, [{ allow: true }]);
+    const joined = (script: string) =>
+      Bun.spawnSync(["sh", "-c", `echo $$ >${leaf.unified}/cgroup.procs; ${script}`]).exitCode === 0;
+    expect(joined("head -c1 /dev/zero >/dev/null")).toBe(true);
+    expect(joined("exec 3</dev/kmsg")).toBe(false);
     expect(leaf.read("pids", "pids.max")).toBe("77");
     await setScope(
       planned.scope.unit,

@@ -112,11 +112,15 @@ export class TarReader {
     }
   }
 
-  /** The archive ends here. @throws TarError `tar-truncated` where it ends within an entry */
-  end(): void {
-    const complete = this.#state.kind === "end" || this.#state.kind === "header";
+  /**
+   * The archive ends here.
+   * @param marked it must have its end marker, so that it is surely whole; some writers leave that out
+   * @throws TarError `tar-truncated` where it ends within an entry
+   */
+  end(marked: boolean): void {
+    const complete = this.#state.kind === "end" || (this.#state.kind === "header" && !marked);
     if (!complete || this.#blockFilled > 0 || this.#padding > 0) {
-      throw new TarError("tar-truncated", "the tar archive ends in the middle of an entry");
+      throw new TarError("tar-truncated", "the tar archive is cut off");
     }
   }
 

@@ -62,7 +62,8 @@ export async function unpackLayer(layer: LayerToUnpack, folder: string): Promise
       hasher.update(piece);
       reader.push(piece);
     }
-    reader.end();
+    // a digest proves more than an end marker
+    reader.end(layer.diffId === undefined);
     const diffId = hasher.digest();
     if (layer.diffId !== undefined && layer.diffId !== diffId) {
       throw new LayerError(

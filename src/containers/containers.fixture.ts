@@ -64,17 +64,23 @@ export class TestContainers implements AsyncDisposable {
       owner: "root",
       ...options.record,
     };
+    mkdirSync(record.rootfs, { recursive: true });
     this.store.create(id, record);
     if (options.waits === true) mkfifo(fifo, 0o600);
-    // Its one descriptor on the FIFO is the shell's, open before exec.
-    const command =
-      options.waits === true ? ["sh", "-c", 'exec 3<>"$0"; exec "$@"', fifo, ...argv] : [...argv];
-    const init = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+    // It waits for its groups, so that no child of it is born outside them; then it opens the FIFO as the stage does.
+    const script = `read -r go; ${options.waits === true ? 'exec 3<>"$0"; ' : ""}exec "$@" </dev/null`;
+    const init = Bun.spawn(["sh", "-c", script, fifo, ...argv], {
+      stdin: "pipe",
+      stdout: "ignore",
+      stderr: "ignore",
+    });
     const leaf = cgroup === undefined ? undefined : new Leaf(cgroup.leaves);
     for (const folder of Object.values(leaf?.folders ?? {})) {
       mkdirSync(folder, { recursive: true });
     }
     leaf?.addProcess(init.pid);
+    init.stdin.write("go\n");
+    init.stdin.end();
     const identity = identify(init.pid);
     const complete =
       identity === undefined || "init" in (options.record ?? {}) ? record : { ...record, init: identity };

@@ -60,6 +60,7 @@ const unknownState = {
   bundle: "",
   annotations: {},
   rootfs: "",
-  created: "",
+  // Go's zero time: an empty text would make go-runc refuse the whole list.
+  created: "0001-01-01T00:00:00Z",
   owner: "",
 } as const;

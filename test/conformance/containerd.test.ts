@@ -3,7 +3,14 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunResult, run, runChecked } from "../../src/host/process.ts";
-import { busyboxArchive, eventually, leftovers, runOnTerminal, untilTerminated } from "./engine.ts";
+import {
+  busyboxArchive,
+  engineTimeout,
+  eventually,
+  leftovers,
+  runOnTerminal,
+  untilTerminated,
+} from "./engine.ts";
 import { runtimeUnderTest } from "./runtime-under-test.ts";
 
 const folder = mkdtempSync("/var/tmp/lxcri-containerd-");
@@ -11,7 +18,8 @@ const image = "local/busybox:1";
 const socket = join(folder, "sock");
 const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", TERM: "xterm" };
 const command = (...args: readonly string[]): readonly string[] => ["ctr", "--address", socket, ...args];
-const ctr = (...args: readonly string[]): Promise<RunResult> => run(command(...args), { env });
+const ctr = (...args: readonly string[]): Promise<RunResult> =>
+  run(command(...args), { env, timeout: engineTimeout });
 const create = ["run", "--runc-binary", runtimeUnderTest];
 let daemon: Bun.Subprocess;
 
@@ -67,7 +75,10 @@ test("a program that is not there is reported", async () => {
 
 test("a container: exec, terminal, pause, metrics, SIGTERM, removal", async () => {
   const id = `whole-${process.pid}`;
-  const running = run(command(...create, "--rm", image, id, "sh", "-c", untilTerminated), { env });
+  const running = run(command(...create, "--rm", image, id, "sh", "-c", untilTerminated), {
+    env,
+    timeout: engineTimeout,
+  });
   await eventually("running", async () => (await ctr("tasks", "list")).stdout.includes("RUNNING"));
 
   const exec = await ctr("tasks", "exec", "--exec-id", "e1", id, "sh", "-c", "echo in; exit 3");
@@ -90,7 +101,10 @@ test("a container: exec, terminal, pause, metrics, SIGTERM, removal", async () =
 
 test("SIGKILL: exit code 137", async () => {
   const id = `killed-${process.pid}`;
-  const running = run(command(...create, "--rm", image, id, "sleep", "1000"), { env });
+  const running = run(command(...create, "--rm", image, id, "sleep", "1000"), {
+    env,
+    timeout: engineTimeout,
+  });
   await eventually("running", async () => (await ctr("tasks", "list")).stdout.includes("RUNNING"));
   expect((await ctr("tasks", "kill", "--signal", "SIGKILL", id)).exitCode).toBe(0);
   expect((await running).exitCode).toBe(137);

@@ -6,6 +6,9 @@ import { buildBusyboxImage } from "../images/build.ts";
 /** A shell program that ends with 143 on SIGTERM, as a service does; prints `ready` when it will. */
 export const untilTerminated = "trap 'exit 143' TERM; echo ready; while :; do sleep 0.05; done";
 
+/** ms for one command of an engine: less than a test's own limit, at which Bun would end the engine's daemon too. */
+export const engineTimeout = 20_000;
+
 /** Builds a busybox image as an OCI archive, named `name` in it; returns the archive's path. */
 export async function busyboxArchive(folder: string, name: string): Promise<string> {
   const archive = join(folder, "image.tar");
@@ -16,7 +19,10 @@ export async function busyboxArchive(folder: string, name: string): Promise<stri
 
 /** Runs a command under a terminal of its own; its output is in stdout. */
 export const runOnTerminal = (argv: readonly string[], env: Record<string, string>): Promise<RunResult> =>
-  run(["script", "--quiet", "--return", "--command", argv.map(quote).join(" "), "/dev/null"], { env });
+  run(["script", "--quiet", "--return", "--command", argv.map(quote).join(" "), "/dev/null"], {
+    env,
+    timeout: engineTimeout,
+  });
 
 const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 

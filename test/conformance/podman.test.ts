@@ -3,7 +3,14 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunResult, run, runChecked } from "../../src/host/process.ts";
-import { busyboxArchive, eventually, leftovers, runOnTerminal, untilTerminated } from "./engine.ts";
+import {
+  busyboxArchive,
+  engineTimeout,
+  eventually,
+  leftovers,
+  runOnTerminal,
+  untilTerminated,
+} from "./engine.ts";
 import { runtimeUnderTest } from "./runtime-under-test.ts";
 
 const folder = mkdtempSync("/var/tmp/lxcri-podman-");
@@ -26,7 +33,8 @@ const command = (...args: readonly string[]): readonly string[] => [
   ...["--cgroup-manager", "cgroupfs", "--runtime", runtimeUnderTest],
   ...args,
 ];
-const podman = (...args: readonly string[]): Promise<RunResult> => run(command(...args), { env });
+const podman = (...args: readonly string[]): Promise<RunResult> =>
+  run(command(...args), { env, timeout: engineTimeout });
 const inspect = async (name: string, format: string): Promise<string> =>
   (await podman("inspect", "--format", format, name)).stdout.trim();
 

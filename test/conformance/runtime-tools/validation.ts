@@ -1,5 +1,5 @@
 /** runtime-tools' own validation programs, built from the Go modules that go.sum pins, and their TAP reports. */
-import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { run } from "../../../src/host/process.ts";
 
@@ -37,19 +37,28 @@ export interface Verdict {
   readonly stderr: string;
 }
 
-/** Runs one validation program with `runtime`, at most 60 s long. */
+/**
+ * Runs one validation program with `runtime`, at most 60 s long. Some leave mounts behind in the mount namespace
+ * that they run in, whatever the runtime, and their bundles: both are its own and go with it.
+ */
 export async function validate(folder: string, name: string, runtime: string): Promise<Verdict> {
-  const env = { PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin", RUNTIME: runtime };
-  const result = await run(["timeout", "--kill-after=2", "60", join(folder, name)], {
-    cwd: folder,
-    env,
-    timeout: 70_000,
-  });
-  const lines = result.stdout.split("\n");
-  return {
-    ok: lines.filter((line) => /^ok \d+/.test(line) && !line.includes("# SKIP")).length,
-    notOk: lines.filter((line) => line.startsWith("not ok ")),
-    exitCode: result.exitCode,
-    stderr: result.stderr,
+  const scratch = mkdtempSync("/var/tmp/lxcri-validation-");
+  const env = {
+    PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+    TMPDIR: scratch,
+    RUNTIME: runtime,
   };
+  const command = ["timeout", "--kill-after=2", "60", "unshare", "--mount", join(folder, name)];
+  try {
+    const result = await run(command, { cwd: folder, env, timeout: 70_000 });
+    const lines = result.stdout.split("\n");
+    return {
+      ok: lines.filter((line) => /^ok \d+/.test(line) && !line.includes("# SKIP")).length,
+      notOk: lines.filter((line) => line.startsWith("not ok ")),
+      exitCode: result.exitCode,
+      stderr: result.stderr,
+    };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }

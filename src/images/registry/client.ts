@@ -106,6 +106,7 @@ export class RegistryClient {
     const what = `blob ${digest} of ${this.#reference.repository}`;
     const retries = new Retries(this.#retries, signal);
     let at = offset;
+    let farthest = offset;
     for (;;) {
       try {
         const range = at === 0 ? {} : { Range: `bytes=${at}-` };
@@ -123,7 +124,9 @@ export class RegistryClient {
         for await (const piece of pieces(answer, this.#limits, signal)) {
           at += piece.length;
           got += piece.length;
-          retries.progressed();
+          // beginning anew each time is no progress
+          if (at > farthest) retries.progressed();
+          farthest = Math.max(farthest, at);
           yield piece;
         }
         if (expected === undefined || got >= expected) return;

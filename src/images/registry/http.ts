@@ -18,8 +18,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export interface Answer {
   readonly url: URL;
   readonly response: Response;
-  /** Ends the request. */
-  abort(reason: unknown): void;
+  /** Ends the request when aborted. */
+  readonly controller: AbortController;
 }
 
 /** Loopback names and addresses. */
@@ -85,10 +85,10 @@ async function getOnce(
       // a blob's digest is of what is sent, whatever Content-Encoding claims
       decompress: false,
     });
-    return { url, response, abort: (reason) => controller.abort(reason) };
+    return { url, response, controller };
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof RegistryError) throw error;
+    controller.signal.throwIfAborted();
     throw brokenOff(url, error);
   } finally {
     clearTimeout(timer);
@@ -112,7 +112,7 @@ export async function* pieces(
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     for (;;) {
-      timer = setTimeout(() => answer.abort(timedOut(answer.url, limits.stall)), limits.stall);
+      timer = setTimeout(() => answer.controller.abort(timedOut(answer.url, limits.stall)), limits.stall);
       const { done, value } = await reader.read();
       clearTimeout(timer);
       if (done) return;
@@ -120,7 +120,7 @@ export async function* pieces(
     }
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof RegistryError) throw error;
+    answer.controller.signal.throwIfAborted();
     throw brokenOff(answer.url, error);
   } finally {
     clearTimeout(timer);

@@ -1,6 +1,6 @@
 /** OCI whiteouts (`.wh.x`, `.wh..wh..opq`) and what overlayfs has for them; image spec, layer.md. */
 import { constants, fstatSync } from "node:fs";
-import { close, getXattrAt, mknodAt, O_PATH, openAt, setXattrAt } from "../../host/at.ts";
+import { close, mknodAt, O_PATH, openAt, setXattrAt } from "../../host/at.ts";
 import { errnoOf } from "../../host/errors.ts";
 import { LayerError, shown } from "./layer-error.ts";
 
@@ -64,6 +64,3 @@ export function isWhiteout(dir: number, name: string): boolean {
 export const putOpaque = (dir: number, name: string): void => {
   setXattrAt(dir, name, OVERLAY_OPAQUE, Buffer.from("y"));
 };
-
-export const isOpaque = (dir: number, name: string): boolean =>
-  getXattrAt(dir, name, OVERLAY_OPAQUE)?.[0] === 0x79;

@@ -74,7 +74,7 @@ export class TestContainers implements AsyncDisposable {
       stdout: "ignore",
       stderr: "ignore",
     });
-    const leaf = cgroup === undefined ? undefined : new Leaf(cgroup.leaves);
+    const leaf = record.cgroup === undefined ? undefined : new Leaf(record.cgroup.leaves);
     for (const folder of Object.values(leaf?.folders ?? {})) {
       mkdirSync(folder, { recursive: true });
     }

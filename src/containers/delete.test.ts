@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { Hook } from "../spec/config.ts";
 import { TestContainers } from "./containers.fixture.ts";
 import { deleteContainer } from "./delete.ts";
+import { killContainer } from "./kill.ts";
 
 const program = `${import.meta.dir}/../main.ts`;
 const remove = (made: TestContainers, force = false) =>
@@ -57,6 +58,18 @@ describe("poststop hooks", () => {
     await remove(made, true);
     expect(made.store.exists("one")).toBe(false);
   });
+});
+
+test("a stopped container harms not the one that took over its group", async () => {
+  await using made = new TestContainers();
+  const { init, record } = made.make("one");
+  init.kill("SIGKILL");
+  await init.exited;
+  const younger = made.make("two", record.cgroup === undefined ? {} : { record: { cgroup: record.cgroup } });
+  await killContainer(made.store, "one", 9, true);
+  await remove(made);
+  expect(made.store.list()).toEqual(["two"]);
+  expect(younger.leaf?.processes()).toEqual([younger.init.pid]);
 });
 
 test("a delete killed at any moment leaves what the next one takes away", async () => {

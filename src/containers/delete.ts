@@ -9,6 +9,7 @@ import { signalProcess } from "./kill.ts";
 import { removeGroups } from "./leaf.ts";
 import type { ContainerTarget } from "./options.ts";
 import type { ContainerRecord } from "./record.ts";
+import { isTakenOver } from "./shared-group.ts";
 import { describe } from "./state.ts";
 import { statusOf } from "./status.ts";
 import type { ContainerStore } from "./store.ts";
@@ -40,7 +41,7 @@ export async function deleteContainer(
   if (record !== undefined) {
     refuseWhileRunning(record, statusOf(store, record), options.force);
     if (record.init !== undefined) signalProcess(record.init, SIGKILL);
-    await removeGroups(record);
+    if (!isTakenOver(store, record)) await removeGroups(record);
   }
   // Before the record goes: a kill in a hook leaves a container whose next delete runs the hooks again.
   const config = readConfig(store, id);

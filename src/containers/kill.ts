@@ -5,6 +5,7 @@ import { pidfdOpen, pidfdSendSignal } from "../host/libc.ts";
 import { notRunning } from "./errors.ts";
 import { freezerOf, killGroups } from "./leaf.ts";
 import type { ProcessIdentity } from "./record.ts";
+import { isTakenOver } from "./shared-group.ts";
 import { isAlive, statusOf } from "./status.ts";
 import type { ContainerStore } from "./store.ts";
 
@@ -24,7 +25,7 @@ export async function killContainer(
   const record = store.load(id);
   const status = statusOf(store, record);
   if (all) {
-    await killGroups(record, signal);
+    if (!isTakenOver(store, record)) await killGroups(record, signal);
     return;
   }
   const init = record.init;

@@ -42,8 +42,8 @@ describe("status", () => {
 
   test("a zombie init is stopped", async () => {
     await using made = new TestContainers();
-    // A parent that never waits for its child keeps it a zombie.
-    const parent = Bun.spawn(["sh", "-c", "true & echo $!; exec sleep 1000"], {
+    // It ends only when its parent is a program that never waits for it.
+    const parent = Bun.spawn(["sh", "-c", "sleep 0.1 & echo $!; exec sleep 1000"], {
       stdin: "ignore",
       stdout: "pipe",
     });

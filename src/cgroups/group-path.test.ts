@@ -33,7 +33,7 @@ describe("cgroupfs paths", () => {
     const { path: got, leaves, monitor, scope } = plan(asked);
     expect(got).toBe(path);
     expect(leaves).toEqual({ unified: `/sys/fs/cgroup/${path}` });
-    expect(monitor).toBe("lxcri-monitor-web-1");
+    expect(monitor).toBe(`lxcri-monitor-${process.pid}-web-1`);
     expect(scope).toBeUndefined();
   });
 
@@ -58,6 +58,15 @@ describe("cgroupfs paths", () => {
     );
   });
 
+  test("the longest ids give names that the kernel takes, each its own", () => {
+    const names = ["a", "b"].flatMap((end) => {
+      const { path, monitor } = planGroups(unified(), { id: `${"x".repeat(254)}${end}`, driver: "cgroupfs" });
+      return [path, monitor];
+    });
+    expect(new Set(names).size).toBe(4);
+    for (const name of names) expect(name.length).toBeLessThanOrEqual(255);
+  });
+
   test("every hierarchy gets the same name, keyed as a record keeps it", () => {
     const { leaves, monitors } = plan("/x/y", hybrid);
     expect(leaves).toEqual({
@@ -65,7 +74,7 @@ describe("cgroupfs paths", () => {
       memory: "/c/memory/x/y",
       "cpu,cpuacct": "/c/cpu,cpuacct/x/y",
     });
-    expect(monitors["cpu,cpuacct"]).toBe("/c/cpu,cpuacct/lxcri-monitor-web-1");
+    expect(monitors["cpu,cpuacct"]).toBe(`/c/cpu,cpuacct/lxcri-monitor-${process.pid}-web-1`);
   });
 
   test("in a container of our own an absolute path stays below PID 1's group, named or not", () => {

@@ -8,6 +8,9 @@ const DEFAULT_PREFIX = "lxcri-";
 /** Group inside a systemd scope: the scope itself keeps no process, as v2 wants of a parent. */
 export const SCOPE_LEAF = "container";
 
+/** NAME_MAX. */
+const MAX_NAME = 255;
+
 /** What {@link planGroups} is asked. */
 export interface GroupRequest {
   /** Container id, already validated; also the default group name. */
@@ -52,13 +55,21 @@ function components(path: string): string[] {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..")) throw refuse(path, 'contains ".."');
   if (parts.length === 0) throw refuse(path, "names the root group");
-  if (parts.some((part) => Buffer.byteLength(part) > 255))
+  if (parts.some((part) => Buffer.byteLength(part) > MAX_NAME))
     throw refuse(path, "a name is longer than 255 bytes");
   const first = parts[0] ?? "";
   // LXC's config reader trims blanks and takes off quotes around a value.
   if (/^[\s"']/.test(first) || /[\s"']$/.test(path))
     throw refuse(path, "begins or ends with a blank or a quote");
   return parts;
+}
+
+/** A long id is cut, and told from others that begin alike by its hash. */
+function groupName(prefix: string, id: string): string {
+  const name = `${prefix}${id}`;
+  if (name.length <= MAX_NAME) return name;
+  const hash = Bun.hash(id).toString(16);
+  return `${name.slice(0, MAX_NAME - 1 - hash.length)}-${hash}`;
 }
 
 const join = (root: string, path: string): string => (root === "/" ? `/${path}` : `${root}/${path}`);
@@ -106,7 +117,7 @@ function parseScope(request: GroupRequest): { unit: string; slice: string; path:
  */
 function plainPath(layout: CgroupLayout, request: GroupRequest): string {
   const asked = request.cgroupsPath;
-  if (asked === undefined || asked === "") return `${DEFAULT_PREFIX}${request.id}`;
+  if (asked === undefined || asked === "") return groupName(DEFAULT_PREFIX, request.id);
   const path = components(asked).join("/");
   const bases = layout.hierarchies.map((h) => h.base.slice(1));
   const [base] = bases;
@@ -124,7 +135,8 @@ export function planGroups(layout: CgroupLayout, request: GroupRequest): GroupPl
   const scope = request.driver === "systemd" ? parseScope(request) : undefined;
   const path = scope === undefined ? plainPath(layout, request) : `${scope.path}/${SCOPE_LEAF}`;
   if (Buffer.byteLength(path) > 3000) throw refuse(path, "is longer than 3000 bytes");
-  const monitor = `${MONITOR_PREFIX}${request.id}`;
+  // Containers of one id may be made at the same time, below different --root folders.
+  const monitor = groupName(`${MONITOR_PREFIX}${process.pid}-`, request.id);
   return {
     path,
     monitor,

@@ -210,11 +210,11 @@ describe("commands on containers", () => {
       expect(code).toBe(1);
     }
     writeFileSync(made.store.configPath("one"), "{}");
-    const rdt = await on(made, "update", "--l3-cache-schema", "L3:0=f", "one");
-    const hasResctrl = existsSync("/sys/fs/resctrl/schemata");
-    expect(rdt).toMatchObject(
-      hasResctrl ? { code: 0 } : { code: 1, stderr: expect.stringContaining("linux.intelRdt") },
-    );
+    // Where the machine has it, it would make a class of service.
+    if (!existsSync("/sys/fs/resctrl/schemata")) {
+      const { code, stderr } = await on(made, "update", "--l3-cache-schema", "L3:0=f", "one");
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("linux.intelRdt") });
+    }
     expect(pids()).toBe("13");
   });
 

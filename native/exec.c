@@ -135,7 +135,7 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 		die_errno("enter the container's root");
 	if (plan_get(process, "terminal"))
 		terminal_take(process, root, socket, false);
-	process_prepare(process, root);
+	process_prepare(process);
 	close(root);
 	process_become(process, socket);
 	const char *file = process_find(process);

@@ -116,7 +116,22 @@ static bool enter(const char *cwd)
 	return true;
 }
 
-void process_prepare(struct plan process, int root)
+void process_make_cwd(struct plan process, int root)
+{
+	const char *cwd = plan_get(process, "cwd");
+	mode_t mask = umask(022);
+	int made = root_make(root, cwd, KIND_DIRECTORY);
+	struct stat info;
+	if (made < 0 && errno != EACCES)
+		die_errno(CANNOT_START "mkdir %s", cwd);
+	if (made >= 0 && !fstat(made, &info) && !S_ISDIR(info.st_mode))
+		die(CANNOT_START "mkdir %s: not a directory", cwd);
+	if (made >= 0)
+		close(made);
+	umask(mask);
+}
+
+void process_prepare(struct plan process)
 {
 	const char *text = plan_get(process, "affinity");
 	umask((mode_t)plan_unsigned(process, "umask", 022));
@@ -132,16 +147,6 @@ void process_prepare(struct plan process, int root)
 	set_memory_policy(process);
 
 	const char *cwd = plan_get(process, "cwd");
-	mode_t mask = umask(022);
-	int made = root_make(root, cwd, KIND_DIRECTORY);
-	struct stat info;
-	if (made < 0 && errno != EACCES)
-		die_errno(CANNOT_START "mkdir %s", cwd);
-	if (made >= 0 && !fstat(made, &info) && !S_ISDIR(info.st_mode))
-		die(CANNOT_START "mkdir %s: not a directory", cwd);
-	if (made >= 0)
-		close(made);
-	umask(mask);
 	/* Root may enter what the user may not, and the user what (on NFS, or in a user namespace) root may not. */
 	entered = enter(cwd);
 	if (!entered && errno != EACCES && errno != EPERM)

@@ -6,8 +6,10 @@
 
 #include "plan.h"
 
-/* As the container's root: limits, scheduling, personality, memory policy, umask; makes and enters cwd. */
-void process_prepare(struct plan process, int root);
+/* Makes cwd where it is missing: for init only, exec finds what is there (as with runc). */
+void process_make_cwd(struct plan process, int root);
+/* As the container's root: limits, scheduling, personality, memory policy, umask; enters cwd. */
+void process_prepare(struct plan process);
 /*
  * Becomes the user: bounding set, groups, ids, capabilities, no_new_privs. A filter that needs privilege is
  * loaded before those are given up. A seccomp listener goes to `socket` as L.

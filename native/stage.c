@@ -121,7 +121,8 @@ void stage_run(struct create *create)
 	if (plan_get(process, "terminal"))
 		terminal_take(process, root, create->inner, true);
 	set_sysctls(create);
-	process_prepare(process, root);
+	process_make_cwd(process, root);
+	process_prepare(process);
 	mounts_protect(plan, root);
 	seal_root(plan, root);
 	close(create->proc);

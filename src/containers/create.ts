@@ -10,7 +10,7 @@ import { writeFileAtomic } from "../host/files.ts";
 import { mkfifo } from "../host/libc.ts";
 import { lxcConfig, makesNamespace, namespaceOf } from "../lxc/config.ts";
 import { planCreate } from "../lxc/create-plan.ts";
-import { runNative } from "../lxc/native.ts";
+import { consoleFdOf, runNative } from "../lxc/native.ts";
 import type { Config } from "../spec/config.ts";
 import { type ContainerId, parseContainerId } from "../spec/container-id.ts";
 import { faultText, parseConfig } from "../spec/parse.ts";
@@ -160,7 +160,9 @@ async function build(
   const userNamespace = namespaceOf(config, "user") !== undefined;
   const groups = record.cgroup ?? { path: "", monitor: "", leaves: {}, monitors: {} };
   writeFileSync(store.configPath(id), text, { mode: 0o600 });
-  mkdirSync(files.lxcPath, { mode: 0o700 });
+  mkdirSync(files.lxcPath);
+  // LXC looks whether the mapped root can pass through it.
+  chmodSync(files.lxcPath, 0o711);
   mkfifo(files.startFifo, 0o600);
   mkfifo(files.resultFifo, 0o600);
   const reach = `${directory}/rootfs`;
@@ -207,14 +209,20 @@ async function build(
     process,
     ...(process.seccomp?.listener === undefined ? {} : { listener: process.seccomp.listener }),
     ...(options.consoleSocket === undefined ? {} : { consoleSocket: options.consoleSocket }),
-    ...(options.consoleFd === undefined ? {} : { consoleFd: options.consoleFd }),
+    ...(options.consoleFd === undefined ? {} : { consoleFd: consoleFdOf(options.preserveFds) }),
     ...(options.pidfdSocket === undefined ? {} : { pidfdSocket: options.pidfdSocket }),
   });
-  const report = runNative("create", plan, options.preserveFds);
+  const report = runNative("create", plan, {
+    preserveFds: options.preserveFds,
+    ...(options.consoleFd === undefined ? {} : { console: options.consoleFd }),
+  });
   for (const warning of report.warnings) log.warning(warning);
   const init = report.init === undefined ? undefined : identify(report.init);
   if (init === undefined) {
-    throw new ContainerError("init-ended", `container ${JSON.stringify(id)}: its init ended before it was ready`);
+    throw new ContainerError(
+      "init-ended",
+      `container ${JSON.stringify(id)}: its init ended before it was ready`,
+    );
   }
   store.save({ ...record, init });
   await limitContainer(record, config);

@@ -4,7 +4,7 @@ import { checkConfigValue } from "./container-schema.ts";
 import { decodeDescription, encodeDescription } from "./description-text.ts";
 import { judgeLxcKey } from "./lxc-keys.ts";
 import { readMountPoint } from "./mount-point.ts";
-import { isBlank, isTrue, trimEnd, trimStart } from "./perl-values.ts";
+import { isBlank, isTrue, trimEnd, trimFrom } from "./perl-values.ts";
 
 /** The container as configured, one set of pending changes, or one snapshot. */
 export interface ConfigSection {
@@ -54,7 +54,7 @@ export function parseConfig(text: string, vmid: number, options: ParseOptions = 
   const warnings: string[] = [];
   const config: ContainerConfig = {
     ...newSection(),
-    digest: new Bun.CryptoHasher("sha1").update(text).digest("hex"),
+    digest: Bun.SHA1.hash(text, "hex"),
     pending: newSection(),
     snapshots: new Map(),
   };
@@ -66,7 +66,7 @@ export function parseConfig(text: string, vmid: number, options: ParseOptions = 
       );
     warnings.push(`container ${vmid}: ${problem}`);
   });
-  for (const line of text.split("\n")) if (line !== "" && !isBlank(line)) reader.readLine(line);
+  for (const line of text.split("\n")) if (!isBlank(line)) reader.readLine(line);
   reader.endSection();
   config.values.delete("snapstate");
   return { config, warnings };
@@ -121,7 +121,7 @@ class SectionReader {
     const match = LXC_KEY.exec(line);
     if (match?.[1] === undefined) return false;
     const key = match[1];
-    const value = trimEnd(trimStart(line.slice(match[0].length)));
+    const value = trimFrom(line, match[0].length);
     if (key === "lxc.environment.runtime") {
       const before = this.section.values.get("env");
       this.section.values.set("env", before === undefined ? value : `${before}\0${value}`);
@@ -135,32 +135,35 @@ class SectionReader {
 
   private readKeyLine(line: string): void {
     const key = KEY.exec(line)?.[1];
-    const rest = key === undefined ? "" : line.slice(key.length + 1);
-    const trimmed = trimEnd(trimStart(rest));
+    const start = key === undefined ? 0 : key.length + 1;
+    const trimmed = trimFrom(line, start);
     if (key === "description" && trimmed !== "") {
       this.description += decodeDescription(trimmed);
       return;
     }
-    const state = line.includes("snapstate:")
-      ? /snapstate:[\t-\r ]*(prepare|delete)$/.exec(trimEnd(line))?.[1]
-      : undefined;
+    const state =
+      trimmed.endsWith("prepare") || trimmed.endsWith("delete")
+        ? /snapstate:[\t-\r ]*(prepare|delete)$/.exec(trimEnd(line))?.[1]
+        : undefined;
     if (state !== undefined) {
       this.section.values.set("snapstate", state);
     } else if (key === "delete" && trimmed !== "") {
       if (this.isPending) this.section.values.set("delete", trimmed);
       else this.report("property 'delete' is only allowed in [pve:pending]", true);
-    } else if (key === undefined || rest === "") {
+    } else if (key === undefined || start === line.length) {
       this.report(`unable to parse line '${shorten(line)}'`, true);
     } else {
       // A value of nothing but white space keeps its last character, as a lazy match leaves it.
-      this.readValue(key, trimmed === "" ? rest.slice(-1) : trimmed);
+      this.readValue(key, trimmed === "" ? line.slice(-1) : trimmed);
     }
   }
 
   private readValue(key: string, value: string): void {
     const checked = checkConfigValue(key, value);
     if ("fault" in checked) this.report(`unable to parse value of '${key}': ${shorten(checked.fault)}`, true);
-    this.section.values.set(key, "fault" in checked ? value : checked.value);
+    const kept = "fault" in checked ? value : checked.value;
+    // Written as a line of its own, where white space alone does not last.
+    this.section.values.set(key, key === "env" && isBlank(kept) ? "" : kept);
   }
 }
 

@@ -9,9 +9,9 @@
 /** Trailing white space as Perl's `\s` knows it on bytes; JavaScript's own also takes U+00A0 and its like. */
 const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
 
-/** True where the text is empty or holds nothing but ASCII white space. */
-export function isBlank(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (!isSpace(text.charCodeAt(i))) return false;
+/** True where the text, or the part of it from `start` to before `end`, holds nothing but ASCII white space. */
+export function isBlank(text: string, start = 0, end = text.length): boolean {
+  for (let i = start; i < end; i++) if (!isSpace(text.charCodeAt(i))) return false;
   return true;
 }
 
@@ -27,6 +27,15 @@ export function trimStart(text: string): string {
   let start = 0;
   while (start < text.length && isSpace(text.charCodeAt(start))) start++;
   return start === 0 ? text : text.slice(start);
+}
+
+/** The text from an offset on, without ASCII white space at either end. */
+export function trimFrom(text: string, offset: number): string {
+  let start = offset;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 /** What Perl holds for false: absent, the empty string and `0`. */

@@ -33,6 +33,7 @@ interface CompiledFormat {
   readonly required: readonly string[];
   readonly sorted: readonly string[];
   readonly defaultKey: string | undefined;
+  readonly schemas: ReadonlyMap<string, ValueSchema>;
 }
 
 const compiled = new WeakMap<PropertyFormat, CompiledFormat>();
@@ -45,6 +46,7 @@ function compile(format: PropertyFormat): CompiledFormat {
       sorted,
       required: sorted.filter((key) => format[key]?.optional !== 1),
       defaultKey: sorted.find((key) => format[key]?.default_key === 1),
+      schemas: new Map(Object.entries(format)),
     };
     compiled.set(format, result);
   }
@@ -94,34 +96,39 @@ export function textFault(schema: ValueSchema, text: string): string | undefined
 
 /** Reads a property string without throwing. Malformed or doubled parts end the reading at the first one. */
 export function readPropertyString(format: PropertyFormat, text: string): PropertyReading {
-  const { required, defaultKey } = compile(format);
+  const { required, defaultKey, schemas } = compile(format);
   const values = new Map<string, string>();
   let sawDefault = false;
-  for (const part of text.split(",")) {
-    if (isBlank(part)) continue;
-    const equals = part.indexOf("=");
-    if (equals < 0) {
-      if (defaultKey === undefined) return stop(values, [SYNTAX_FAULT, `'${part}' has no key`]);
+  let equals = -1;
+  for (let start = 0, end = 0; start <= text.length; start = end + 1) {
+    end = text.indexOf(",", start);
+    if (end < 0) end = text.length;
+    if (isBlank(text, start, end)) continue;
+    // Each look for `=` goes on where the last one ended, so that the text is passed over once; none is -1,
+    // which becomes larger than any offset.
+    if (equals < start) equals = text.indexOf("=", start) >>> 0;
+    if (equals >= end) {
+      if (defaultKey === undefined) return stop(values, [SYNTAX_FAULT, "a part has no key"]);
       if (sawDefault || isTrue(values.get(defaultKey)))
         return stop(values, [DUPLICATE_FAULT, "given twice"], [defaultKey, "given twice"]);
       sawDefault = true;
-      values.set(defaultKey, part);
+      values.set(defaultKey, text.slice(start, end));
       continue;
     }
-    if (equals === 0 || equals === part.length - 1 || part.includes("\n", equals))
-      return stop(values, [SYNTAX_FAULT, `'${part}' has no ${equals === 0 ? "key" : "value"}`]);
-    const key = part.slice(0, equals);
+    const key = text.slice(start, equals);
+    const value = text.slice(equals + 1, end);
+    if (key === "" || value === "" || value.includes("\n"))
+      return stop(values, [SYNTAX_FAULT, `a part has no ${key === "" ? "key" : "value"}`]);
     if (values.has(key)) return stop(values, [DUPLICATE_FAULT, "given twice"], [key, "given twice"]);
-    const value = part.slice(equals + 1);
-    const isBoolean = Object.hasOwn(format, key) && format[key]?.type === "boolean";
+    const isBoolean = schemas.get(key)?.type === "boolean";
     values.set(key, isBoolean ? (parseBoolean(value) ?? value) : value);
   }
-  const faults = findFaults(format, values, required);
+  const faults = findFaults(schemas, values, required);
   return faults === undefined ? { values } : { values, faults };
 }
 
 function findFaults(
-  format: PropertyFormat,
+  schemas: ReadonlyMap<string, ValueSchema>,
   values: ReadonlyMap<string, string>,
   required: readonly string[],
 ): Faults | undefined {
@@ -132,7 +139,7 @@ function findFaults(
   };
   for (const key of required) if (!values.has(key)) report(key, "is missing and not optional");
   for (const [key, value] of values) {
-    const schema = Object.hasOwn(format, key) ? format[key] : undefined;
+    const schema = schemas.get(key);
     const fault = schema === undefined ? "is not a known property" : textFault(schema, value);
     if (fault !== undefined) report(key, fault);
     if (schema?.requires !== undefined && !values.has(schema.requires))

@@ -50,7 +50,7 @@ export function parseSections(schema: SectionFileSchema, text: string): ParsedSe
   const reader = new SectionFileReader(schema);
   for (const line of text.split("\n")) if (!trimStart(line).startsWith("#")) reader.readLine(line);
   reader.endSection();
-  const digest = new Bun.CryptoHasher("sha1").update(text).digest("hex");
+  const digest = Bun.SHA1.hash(text, "hex");
   const { sections, errors, warnings } = reader;
   return { config: { digest, sections }, errors, warnings };
 }

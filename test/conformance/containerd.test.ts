@@ -16,8 +16,14 @@ import { runtimeUnderTest } from "./runtime-under-test.ts";
 const folder = mkdtempSync("/var/tmp/lxcri-containerd-");
 const image = "local/busybox:1";
 const socket = join(folder, "sock");
+const namespace = `lxcri-test-${process.pid}`;
+/** Where the shim has the runtime keep its state. */
+const state = join("/run/containerd/runc", namespace);
 const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", TERM: "xterm" };
-const command = (...args: readonly string[]): readonly string[] => ["ctr", "--address", socket, ...args];
+const command = (...args: readonly string[]): readonly string[] => [
+  ...["ctr", "--address", socket, "--namespace", namespace],
+  ...args,
+];
 const ctr = (...args: readonly string[]): Promise<RunResult> =>
   run(command(...args), { env, timeout: engineTimeout });
 const create = ["run", "--runc-binary", runtimeUnderTest];
@@ -48,12 +54,20 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
   await runChecked(command("images", "import", await busyboxArchive(folder, image)), { env });
 });
 afterAll(async () => {
-  for (const id of (await ctr("tasks", "list", "--quiet")).stdout.split("\n").filter(Boolean)) {
-    await ctr("tasks", "delete", "--force", id);
-  }
   daemon.kill();
   await daemon.exited;
+  // Whatever a failed test left running: shims that hang, containers, mounts.
+  const shims = await run(["pgrep", "--full", socket]);
+  for (const pid of shims.stdout.split("\n").filter(Boolean)) process.kill(Number(pid), "SIGKILL");
+  const left = await run([runtimeUnderTest, "--root", state, "list", "--quiet"]);
+  for (const id of left.stdout.split("\n").filter(Boolean)) {
+    await run([runtimeUnderTest, "--root", state, "delete", "--force", id]);
+  }
+  for (const path of await leftovers(folder)) await run(["umount", "--lazy", path]);
+  // The parent group of the containers is named after the namespace, and nobody's.
+  await run(["find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", `*/${namespace}*`, "-delete"]);
   rmSync(folder, { recursive: true, force: true });
+  rmSync(state, { recursive: true, force: true });
 });
 
 test.each([0, 7, 137])("run: output and exit code %d arrive", async (code) => {

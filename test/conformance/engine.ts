@@ -26,11 +26,11 @@ export const runOnTerminal = (argv: readonly string[], env: Record<string, strin
 
 const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** Waits until `done` holds, 10 s at most. */
+/** Waits until `done` holds, 60 s at most: a machine under emulation is slow. */
 export async function eventually(what: string, done: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   while (!(await done())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within 10 s`);
+    if (performance.now() > deadline) throw new Error(`${what}: not within 60 s`);
     await Bun.sleep(20);
   }
 }

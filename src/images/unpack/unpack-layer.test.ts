@@ -116,6 +116,7 @@ describe("what a layer holds arrives as GNU tar would unpack it", () => {
       ln plain hard; ln -s ../outside/secret link; ln -s ${"x".repeat(180)} longlink; chown -h 7:8 link
       mknod char c 10 200; mknod block b 259 70000; mkfifo fifo; chown 5:6 fifo
       truncate -s 3M sparse; printf end | dd of=sparse bs=1 seek=2M conv=notrunc status=none
+      for i in 1 2 3 4 5 6 7 8 9; do printf $i | dd of=many bs=1 seek=\${i}00k conv=notrunc status=none; done
       truncate -s 1M holes; printf a | dd of=holes bs=1 seek=100000 conv=notrunc status=none
       touch -d '2001-02-03 04:05:06.123456789' plain sticky; touch -h -d '1999-01-01' link; touch -d '1969-12-31 23:59:58.5 UTC' empty
       setcap cap_net_raw+ep setuid`;
@@ -425,6 +426,17 @@ describe("nothing is ever written outside", () => {
 });
 
 describe("bombs and rubbish are refused", () => {
+  test("a full disk", async () => {
+    await runChecked(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", root]);
+    try {
+      const error = await failure(unpack([{ name: "a", data: Buffer.alloc(1 << 20) }]));
+      expect(error.code).toBe("disk-full");
+      expect(error.message).toContain("no space left");
+    } finally {
+      await runChecked(["umount", "-l", root]);
+    }
+  });
+
   test("too many entries, too many bytes, a false size", async () => {
     const many = Array.from({ length: 50 }, (_, i): TarEntry => ({ name: `f${i}`, data: "x".repeat(100) }));
     expect((await failure(unpack(many, { limits: { ...DEFAULT_LIMITS, entries: 49 } }))).code).toBe(

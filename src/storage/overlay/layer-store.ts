@@ -6,7 +6,7 @@
  *     layers/<short>.json   its mark; without it the folder is what a killed process left
  *     staging/<short>       being written, under the lock locks/<short>
  */
-import { readFileSync, renameSync } from "node:fs";
+import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { isMissing, LxcriError } from "../../host/errors.ts";
 import { type FileLock, lockFile } from "../../host/file-lock.ts";
@@ -30,6 +30,7 @@ export const shortName = (chainId: Digest): string => hexOf(chainId).slice(0, SH
 
 /** Removes a tree of any depth, but nothing that is mounted in it. */
 export async function removeFolder(path: string): Promise<void> {
+  if (!existsSync(path)) return;
   await runChecked(["rm", "-rf", "--one-file-system", "--", path], { timeout: 600_000 });
 }
 

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "root.h"
+
 static int copy_owner(int fd, const struct stat *info)
 {
 	const struct timespec times[2] = { info->st_atim, info->st_mtim };
@@ -46,7 +48,7 @@ static int copy_link(int from, int to, const char *name, const struct stat *info
 	if (size < 0)
 		return -1;
 	target[size] = '\0';
-	if (symlinkat(target, to, name))
+	if (link_at(target, to, name))
 		return -1;
 	return fchownat(to, name, info->st_uid, info->st_gid, AT_SYMLINK_NOFOLLOW);
 }

@@ -18,6 +18,7 @@
 #include "listener.h"
 #include "message.h"
 #include "mounts.h"
+#include "process.h"
 
 /* How long LXC and the stage may be silent, ms. Hooks of the container have no limit but their own. */
 #define SILENCE_MS 60000
@@ -158,18 +159,6 @@ static const char *lxc_complaint(struct plan plan)
 	return *text ? text : "it ended without a word";
 }
 
-/* Durable before LXC's monitor goes: from here on init lives without us, and delete must be able to find it. */
-static void record_init(struct plan plan, pid_t init)
-{
-	char text[32];
-	int length = snprintf(text, sizeof text, "%d\n", init);
-	const char *path = plan_get(plan, "init-file");
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, text, (size_t)length) != length)
-		die_errno("write %s", path);
-	close(fd);
-}
-
 static int pidfd_of(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -273,7 +262,8 @@ int create_main(int plan_fd, int result_fd)
 	}
 	close(create.inner);
 	pid_t init = serve(result_fd, console);
-	record_init(create.plan, init);
+	if (plan_get(create.plan, "user-namespace"))
+		process_limit(create.process, init);
 	send_pidfd(create.plan, init);
 	end_monitor();
 	char text[32];

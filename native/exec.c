@@ -126,6 +126,7 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 	}
 	join_groups(plan);
 	set_labels(process);
+	process_limit(process, 0);
 	join_namespaces(init, flags);
 	close(init);
 	setsid();

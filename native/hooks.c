@@ -39,7 +39,7 @@ static _Noreturn void become_hook(struct plan hook, int state, int output)
 	const char *directory = plan_get(hook, "cwd");
 	signals_reset();
 	setsid();
-	if (dup2(state, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || (directory && chdir(directory)))
+	if (dup2(state, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || (directory && chdir(directory) && chdir("/")))
 		_exit(126);
 	syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
 	char **args = plan_list(hook, "arg"), **env = plan_list(hook, "env");

@@ -1,7 +1,7 @@
 /*
  * The only place that calls liblxc. LXC ends its work by calling execvp for the container's program and execl for
- * its hooks' shell: both names are defined here and exported, so that the calls land in this very process image,
- * with all descriptors and privileges; no file of ours is needed in the container.
+ * its hooks' shell: both names (and symlinkat) are defined here and exported, so that the calls land in this very
+ * process image, with all descriptors and privileges; no file of ours is needed in the container.
  */
 #include <dlfcn.h>
 #include <lxc/lxccontainer.h>
@@ -12,6 +12,7 @@
 
 #include "create.h"
 #include "report.h"
+#include "root.h"
 
 /* What stands for the mount hook in the container's LXC configuration; src/lxc/config.ts writes it. */
 #define MOUNT_HOOK "proxmox-lxcri-mount-hook"
@@ -36,9 +37,18 @@ int execl(const char *path, const char *arg, ...)
 		count++;
 	args[count] = NULL;
 	va_end(rest);
-	if (building && count == 3 && !strncmp(args[2], MOUNT_HOOK, strlen(MOUNT_HOOK)))
+	if (building && count == 3 && strstr(args[2], MOUNT_HOOK))
 		_exit(mount_hook_run(building));
 	return execv(path, args);
+}
+
+/*
+ * LXC puts links for descriptors into the /dev that the image has, which is not the one that the container sees and
+ * which the mapped root may not write to. The plan's own links are made in the right one.
+ */
+int symlinkat(const char *target, int directory, const char *name)
+{
+	return building ? 0 : link_at(target, directory, name);
 }
 
 void lxc_build(struct create *create)

@@ -82,6 +82,9 @@ static void bind_prepare(int fd, struct plan mount, const char *dest)
 	set_attributes(fd, mount, dest);
 	for (struct plan rest = mount; plan_find(&rest, "propagation", &record);) {
 		uint64_t type = strtoull(record.value, NULL, 0);
+		/* One that is unbindable could not be placed; mounts_propagate makes it so. */
+		if (type & MS_UNBINDABLE)
+			type ^= MS_UNBINDABLE | MS_PRIVATE;
 		struct mount_attr attributes = { .propagation = type & ~(uint64_t)MS_REC };
 		unsigned int recursive = type & MS_REC ? AT_RECURSIVE : 0;
 		if (mount_setattr(fd, "", AT_EMPTY_PATH | recursive, &attributes, sizeof attributes))
@@ -223,6 +226,22 @@ static enum kind kind_of(int fd)
 	return !fstat(fd, &info) && S_ISDIR(info.st_mode) ? KIND_DIRECTORY : KIND_FILE;
 }
 
+/*
+ * A mount's place in mountinfo follows its age, and a source opened on the host is older than all that the container
+ * mounts: a copy made once it is in the container's namespace takes its turn. What cannot be copied stays.
+ */
+static void renew(int tree, int target, const char *dest)
+{
+	int copy = open_tree(tree, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (copy < 0)
+		return;
+	char path[32];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", tree);
+	if (!umount2(path, MNT_DETACH) && mount_move(copy, target))
+		die_errno("mount on %s in its turn", dest);
+	close(copy);
+}
+
 static void place_tree(int tree, struct plan mount, int root)
 {
 	const char *dest = plan_get(mount, "dest");
@@ -230,6 +249,7 @@ static void place_tree(int tree, struct plan mount, int root)
 	refuse_over_proc(target, dest, false);
 	if (mount_move(tree, target))
 		die_errno("mount %s on %s", plan_get(mount, "source"), dest);
+	renew(tree, target, dest);
 	close(target);
 	close(tree);
 }
@@ -275,7 +295,7 @@ static void place_link(struct plan link, int root)
 	int parent = root_parent(root, dest, &name);
 	if (parent < 0)
 		die_errno("make link %s", dest);
-	if (symlinkat(plan_get(link, "target"), parent, name) && errno != EEXIST)
+	if (link_at(plan_get(link, "target"), parent, name) && errno != EEXIST)
 		die_errno("make link %s", dest);
 	close(parent);
 }

@@ -32,7 +32,7 @@ struct scheduling {
 	uint64_t runtime, deadline, period;
 };
 
-static void set_limits(struct plan process)
+void process_limit(struct plan process, pid_t pid)
 {
 	struct record record;
 	while (plan_find(&process, "rlimit", &record)) {
@@ -41,7 +41,7 @@ static void set_limits(struct plan process)
 		if (sscanf(record.value, "%d %llu %llu", &resource, &soft, &hard) != 3)
 			die("plan: rlimit %s", record.value);
 		struct rlimit limit = { .rlim_cur = soft, .rlim_max = hard };
-		if (setrlimit((__rlimit_resource_t)resource, &limit))
+		if (prlimit(pid, (__rlimit_resource_t)resource, &limit, NULL))
 			die_errno("set rlimit %s", record.value);
 	}
 }
@@ -135,7 +135,6 @@ void process_prepare(struct plan process)
 {
 	const char *text = plan_get(process, "affinity");
 	umask((mode_t)plan_unsigned(process, "umask", 022));
-	set_limits(process);
 	set_scheduler(process);
 	if ((text = plan_get(process, "ioprio")) &&
 	    syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, (int)strtoul(text, NULL, 0)))
@@ -271,7 +270,7 @@ void process_become(struct plan process, int socket)
 			 plan_unsigned(process, "cap-inheritable", 0));
 	set_ambient(plan_unsigned(process, "cap-ambient", 0));
 	const char *cwd = plan_get(process, "cwd");
-	if (!enter(cwd) && !entered)
+	if (!entered && !enter(cwd))
 		die_errno(CANNOT_START "chdir to cwd (\"%s\") set in config.json failed", cwd);
 	if (plan_get(process, "no-new-privileges") && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		die_errno("set no_new_privs");

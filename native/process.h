@@ -2,13 +2,18 @@
 #ifndef LXCRI_PROCESS_H
 #define LXCRI_PROCESS_H
 
-#include <stdbool.h>
+#include <sys/types.h>
 
 #include "plan.h"
 
 /* Makes cwd where it is missing: for init only, exec finds what is there (as with runc). */
 void process_make_cwd(struct plan process, int root);
-/* As the container's root: limits, scheduling, personality, memory policy, umask; enters cwd. */
+/*
+ * Sets the limits of process pid (0: this one). The kernel asks for the privilege to raise one in the host's user
+ * namespace: to be called from outside the container's, or before it is entered.
+ */
+void process_limit(struct plan process, pid_t pid);
+/* As the container's root: scheduling, personality, memory policy, umask; enters cwd. */
 void process_prepare(struct plan process);
 /*
  * Becomes the user: bounding set, groups, ids, capabilities, no_new_privs. A filter that needs privilege is

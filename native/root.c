@@ -136,6 +136,11 @@ int root_parent(int root, const char *path, const char **name)
 	return root_make(root, slash ? parent : "/", KIND_DIRECTORY);
 }
 
+int link_at(const char *target, int directory, const char *name)
+{
+	return (int)syscall(SYS_symlinkat, target, directory, name);
+}
+
 bool on_filesystem(int fd, long magic)
 {
 	struct statfs info;

@@ -16,6 +16,8 @@ int root_open(int root, const char *path, int flags);
 int root_make(int root, const char *path, enum kind kind);
 /* Opens the directory that holds path (made when missing) and points *name at the last component. */
 int root_parent(int root, const char *path, const char **name);
+/* symlinkat(2) itself: the name is LXC's in this program (lxc.c). */
+int link_at(const char *target, int directory, const char *name);
 /* True where fd lies on a file system of this magic number (statfs(2)). */
 bool on_filesystem(int fd, long magic);
 

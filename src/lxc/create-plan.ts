@@ -105,6 +105,7 @@ export function planCreate(input: CreatePlanInput): Plan {
     .add("state", stateTail({ ...config, annotations: config.annotations ?? {}, id: input.id, bundle: input.bundle }))
     .add("hostname", config.hostname)
     .add("domainname", config.domainname)
+    .add("user-namespace", namespaceOf(config, "user") !== undefined)
     .add("loopback", makesNamespace(config, "network"))
     .add("root-readonly", config.root.readonly)
     .add("root-propagation", rootPropagation(config));

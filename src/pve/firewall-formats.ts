@@ -1,5 +1,6 @@
 /** What firewall rules name: addresses, ports, protocols and ICMP types, as Proxmox's schema checks them. */
-import { isIp, isIpv6 } from "./address-formats.ts";
+import { isNetworkAddress } from "./address-bits.ts";
+import { isIp } from "./address-formats.ts";
 
 const ICMP_TYPES = new Set(
   (
@@ -81,10 +82,9 @@ export function isAddressList(text: string): boolean {
   return valid && new Set(items.map((item) => item.includes(":"))).size <= 1;
 }
 
+/** An address, or a network whose host bits are zero. */
 function isNetwork(text: string): boolean {
-  const [address = "", prefix, ...rest] = text.split("/");
-  if (rest.length > 0 || !isIp(address)) return false;
-  return prefix === undefined || (/^\d+$/.test(prefix) && Number(prefix) <= (isIpv6(address) ? 128 : 32));
+  return text.includes("/") ? isNetworkAddress(text) : isIp(text);
 }
 
 /** An address or a network with any prefix of its family. */

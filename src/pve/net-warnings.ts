@@ -1,5 +1,5 @@
 /** What Proxmox accepts in a container's interfaces and yet will hardly do what its author meant. */
-import { isIpv4, isIpv6 } from "./address-formats.ts";
+import { isAddressInside } from "./address-bits.ts";
 import type { ContainerNetworkInterface } from "./net-interface.ts";
 
 /** The longest interface name that Linux takes, in characters. */
@@ -75,35 +75,3 @@ function gatewayWarnings(
     },
   ];
 }
-
-/** True where an address lies in a network given as `address/prefix`; false for different families. */
-export function isAddressInside(address: string, cidr: string): boolean {
-  const [network = "", prefix = ""] = cidr.split("/");
-  const inner = addressBits(address);
-  const outer = addressBits(network);
-  if (inner === undefined || outer === undefined || inner.width !== outer.width) return false;
-  const shift = BigInt(outer.width - Number(prefix));
-  return inner.value >> shift === outer.value >> shift;
-}
-
-/** An address as a number, with the width of its family in bits; undefined where it is none. */
-function addressBits(text: string): { value: bigint; width: number } | undefined {
-  if (isIpv4(text)) return { value: ipv4Number(text), width: 32 };
-  if (!isIpv6(text)) return undefined;
-  const tail = text.slice(text.lastIndexOf(":") + 1);
-  let hex = text;
-  if (isIpv4(tail)) {
-    const number = ipv4Number(tail);
-    hex = `${text.slice(0, -tail.length)}${(number >> 16n).toString(16)}:${(number & 0xffffn).toString(16)}`;
-  }
-  const [before = "", after] = hex.split("::");
-  const groups = (part: string): string[] => (part === "" ? [] : part.split(":"));
-  const head = groups(before);
-  const rest = groups(after ?? "");
-  const middle = Array.from({ length: 8 - head.length - rest.length }, () => "0");
-  const all = after === undefined ? head : [...head, ...middle, ...rest];
-  return { value: all.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n), width: 128 };
-}
-
-const ipv4Number = (text: string): bigint =>
-  text.split(".").reduce((sum, octet) => (sum << 8n) | BigInt(octet), 0n);

@@ -1,7 +1,7 @@
 /** Plans what adding, changing or removing a network interface of a running container takes. Pure. */
 import { LxcriError } from "../host/errors.ts";
+import { isAddressInside } from "./address-bits.ts";
 import type { AddressFamily, HotplugStep, PortVlans } from "./hotplug-steps.ts";
-import { isAddressInside } from "./net-warnings.ts";
 import { isTrue } from "./perl-values.ts";
 
 /** A bridge of the node. */

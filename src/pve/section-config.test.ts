@@ -49,8 +49,9 @@ test("a section that is not complete is known and cannot be written", () => {
 });
 
 test("a section given again takes the later place", () => {
-  const { config } = read("simple: a\n\nsimple: b\n\nsimple: a\n\tmtu 1\n");
+  const { config, order } = read("simple: a\n\nsimple: b\n\nsimple: a\n\tmtu 1\n");
   expect([...config.sections.keys()]).toEqual(["b", "a"]);
+  expect(Object.fromEntries(order)).toEqual({ a: 3, b: 2 });
 });
 
 test("nothing can be written into a file that would read as something else", () => {

@@ -41,6 +41,8 @@ export interface SectionError {
 /** What was read, and what was wrong. Every error has its warning too. */
 export interface ParsedSections {
   readonly config: SectionConfig;
+  /** The number of each section in the file, from 1; a section given again has that of its last place. */
+  readonly order: ReadonlyMap<string, number>;
   readonly errors: readonly SectionError[];
   readonly warnings: readonly string[];
 }
@@ -51,8 +53,8 @@ export function parseSections(schema: SectionFileSchema, text: string): ParsedSe
   for (const line of text.split("\n")) if (!trimStart(line).startsWith("#")) reader.readLine(line);
   reader.endSection();
   const digest = Bun.SHA1.hash(text, "hex");
-  const { sections, errors, warnings } = reader;
-  return { config: { digest, sections }, errors, warnings };
+  const { sections, order, errors, warnings } = reader;
+  return { config: { digest, sections }, order, errors, warnings };
 }
 
 interface OpenSection {
@@ -65,8 +67,10 @@ interface OpenSection {
 
 class SectionFileReader {
   readonly sections = new Map<string, Section | undefined>();
+  readonly order = new Map<string, number>();
   readonly errors: SectionError[] = [];
   readonly warnings: string[] = [];
+  private count = 0;
   private open: OpenSection | undefined;
 
   constructor(private readonly schema: SectionFileSchema) {}
@@ -84,8 +88,9 @@ class SectionFileReader {
     const missing = Object.entries(this.schema.types[section.type] ?? {}).find(
       ([key, isRequired]) => isRequired && !section.properties.has(key),
     );
-    // A section given again takes the place of the later one.
+    // A section given again takes the later place.
     this.sections.delete(section.id);
+    this.order.set(section.id, ++this.count);
     this.sections.set(section.id, missing === undefined ? section : undefined);
     if (missing !== undefined)
       this.warnings.push(`section '${section.id}' is left out: it lacks '${missing[0]}'`);

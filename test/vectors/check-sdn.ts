@@ -4,6 +4,7 @@ import { generateSdnInterfaces } from "../../src/pve/sdn-interfaces.ts";
 import { SDN_FILES, type SdnFile } from "../../src/pve/sdn-schema.ts";
 import type { NodeNetwork } from "../../src/pve/sdn-zone.ts";
 import {
+  type ParsedSections,
   parseSections,
   type Section,
   type SectionConfig,
@@ -22,14 +23,14 @@ function sectionView(file: SdnFile, section: Section): Record<string, unknown> {
   return { ...Object.fromEntries(entries), type: section.type };
 }
 
-function configView(file: SdnFile, config: SectionConfig): Record<string, unknown> {
+function configView(file: SdnFile, { config, order }: ParsedSections): Record<string, unknown> {
   const entries = [...config.sections];
   return {
     digest: config.digest,
     ids: Object.fromEntries(
       entries.map(([id, section]) => [id, section === undefined ? null : sectionView(file, section)]),
     ),
-    order: Object.fromEntries(entries.map(([id], index) => [id, index + 1])),
+    order,
   };
 }
 
@@ -53,8 +54,9 @@ export const checkSdn: Check = (vector) => {
   >;
   for (const [file, text] of Object.entries(vector.in as Record<string, string>)) {
     if (!isSdnFile(file)) return { holds: false, difference: `unknown file '${file}'` };
-    const { config, errors, warnings } = parseSections(SDN_FILES[file], text);
-    Object.assign(actual.parsed ?? {}, { [file]: configView(file, config) });
+    const reading = parseSections(SDN_FILES[file], text);
+    const { config, errors, warnings } = reading;
+    Object.assign(actual.parsed ?? {}, { [file]: configView(file, reading) });
     Object.assign(actual.text ?? {}, { [file]: written(file, config) });
     Object.assign(actual.warnings_count ?? {}, { [file]: warnings.length });
     const shown = errors.map(({ section, key }) => ({ section, key })).sort(bySection);

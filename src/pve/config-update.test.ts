@@ -203,6 +203,15 @@ describe("a running container", () => {
     ]);
   });
 
+  test("takes a new device and keeps a present one until it restarts", () => {
+    expect(stepsOf("", { set: { dev0: "/dev/null" } })).toEqual([
+      { do: "add-device", key: "dev0", value: "/dev/null" },
+    ]);
+    expect(textAfter("dev0: /dev/null\n", { set: { dev0: "/dev/zero" } })).toBe(
+      "dev0: /dev/null\n\n[pve:pending]\ndev0: /dev/zero\n",
+    );
+  });
+
   test("mounts a new mount point and keeps a present one until it restarts", () => {
     expect(stepsOf("", { set: { mp0: "/a,mp=/a" } })).toEqual([
       { do: "mount", key: "mp0", value: "/a,mp=/a" },

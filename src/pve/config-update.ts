@@ -288,6 +288,8 @@ class UpdatePlanner implements UpdatePlan {
       return text;
     } else if (numbered?.family === "mp" && !this.config.values.has(key)) {
       this.push(key, { do: "mount", key, value });
+    } else if (numbered?.family === "dev" && !this.config.values.has(key)) {
+      this.push(key, { do: "add-device", key, value });
     } else if (key !== "memory" && key !== "swap") {
       throw WAIT;
     }

@@ -91,9 +91,10 @@ export type ResourceStep =
   /** No weight: the default. */
   | { readonly do: "set-cpu-weight"; readonly weight?: number };
 
-/** A step on the container's storage. */
+/** A step on the container's storage or devices. `value` is that of the configuration's `key`. */
 export type StorageStep =
   | { readonly do: "mount"; readonly key: string; readonly value: string }
+  | { readonly do: "add-device"; readonly key: string; readonly value: string }
   | { readonly do: "delete-volume"; readonly volume: string };
 
 /** One step of a plan. */

@@ -99,6 +99,7 @@ export function commandsOf(step: HotplugStep, vmid: number): string[] {
     case "set-cpu-weight":
       return [`<cpu-shares> ${step.weight ?? ""}`];
     case "mount":
+    case "add-device":
     case "delete-volume":
       return [];
   }

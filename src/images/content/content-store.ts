@@ -1,29 +1,30 @@
 /**
- * Blobs by digest. A blob is written to a temporary file beside, hashed as it comes, synced and renamed: a name in
- * `blobs` is a whole, right blob. What a killed process left is taken up where it ended, or removed.
+ * Blobs by digest. A blob is written to a temporary file beside, hashed as it comes, renamed when it is whole, and
+ * synced. What a killed process left is taken up where it ended, or removed.
  *
  *     <data root>/content/blobs/sha256/<hex>
  *                         ingest/<hex>           being written, under flock
  */
 import { randomUUID } from "node:crypto";
 import {
+  closeSync,
   createReadStream,
   fstatSync,
   fsync,
   ftruncateSync,
+  openSync,
   read,
   readdirSync,
   renameSync,
   rmSync,
   statfsSync,
   statSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { errnoOf, isMissing, LxcriError } from "../../host/errors.ts";
 import { type FileLock, lockFile, tryLockFile } from "../../host/file-lock.ts";
-import { syncDirectory } from "../../host/files.ts";
+import { writeAt } from "../../host/write-at.ts";
 import { type Digest, Hasher, hexOf } from "../../spec/digest.ts";
 import { makeDataRoot, makeFolder, PRIVATE } from "../../storage/private-folder.ts";
 
@@ -100,22 +101,41 @@ export class ContentStore {
   }
 
   /**
-   * Makes sure that the blob is here. Where another process writes it, waits for that one; where one was killed,
-   * goes on after its last byte.
-   * @throws ContentError; what the source throws, after which the part that came is kept for the next try
+   * Makes sure that the blob is here and will survive a power failure.
+   * @throws as {@link receive}
    */
   async ensure(
     blob: WantedBlob,
     source: BlobSource,
-    progress: BlobProgress = () => {},
+    progress?: BlobProgress,
     signal?: AbortSignal,
   ): Promise<void> {
-    if (this.has(blob)) return progress(blob.size);
+    const { durable } = await this.receive(blob, source, progress, signal);
+    await durable;
+  }
+
+  /**
+   * Makes sure that the blob is here. Where another process writes it, waits for that one; where one was killed,
+   * goes on after its last byte. The disk is not waited for: that is `durable`, to be awaited in any case.
+   * @throws ContentError; what the source throws, after which the part that came is kept for the next try
+   */
+  async receive(
+    blob: WantedBlob,
+    source: BlobSource,
+    progress: BlobProgress = () => {},
+    signal?: AbortSignal,
+  ): Promise<{ readonly durable: Promise<void> }> {
+    const found = (): { durable: Promise<void> } => {
+      progress(blob.size);
+      return { durable: Promise.resolve() };
+    };
+    if (this.has(blob)) return found();
     const lock = await lockFile(join(this.#ingest, hexOf(blob.digest)), signal);
-    let keep = false;
     try {
-      if (this.has(blob)) return progress(blob.size);
-      keep = true;
+      if (this.has(blob)) {
+        lock.release();
+        return found();
+      }
       const begun = fstatSync(lock.fd).size > 0;
       try {
         await this.#ingestBlob(blob, source, lock, progress, signal);
@@ -125,14 +145,28 @@ export class ContentStore {
         ftruncateSync(lock.fd);
         await this.#ingestBlob(blob, source, lock, progress, signal);
       }
-      keep = false;
+      renameSync(join(this.#ingest, hexOf(blob.digest)), this.pathOf(blob.digest));
     } catch (error) {
-      if (error instanceof ContentError) keep = false;
+      lock.release(!(error instanceof ContentError));
       throw error;
-    } finally {
-      lock.release(keep);
     }
     progress(blob.size);
+    return { durable: this.#makeDurable(blob, lock) };
+  }
+
+  /** Writes content and name to the disk. What a power failure damages before that is noticed when it is read. */
+  async #makeDurable(blob: WantedBlob, lock: FileLock): Promise<void> {
+    try {
+      await sync(lock.fd);
+      const folder = openSync(this.#blobs, "r");
+      await sync(folder).finally(() => closeSync(folder));
+    } catch (error) {
+      // a full disk may show only now
+      this.drop(blob.digest);
+      throw this.#full(error, blob, 0);
+    } finally {
+      lock.release();
+    }
   }
 
   /** A temporary file for what has no digest yet; release it when done. A killed process's goes with the stale ones. */
@@ -173,8 +207,7 @@ export class ContentStore {
               `blob ${blob.digest}: longer than its ${blob.size} bytes`,
             );
           }
-          for (let at = 0; at < piece.length; )
-            at += writeSync(fd, piece, at, piece.length - at, length + at);
+          await writeAt(fd, piece, length);
           hasher.update(piece);
           length += piece.length;
           progress(length);
@@ -193,12 +226,9 @@ export class ContentStore {
           `blob ${blob.digest}: the content has digest ${digest}`,
         );
       }
-      await sync(fd);
     } catch (error) {
       throw this.#full(error, blob, length);
     }
-    renameSync(join(this.#ingest, hexOf(blob.digest)), this.pathOf(blob.digest));
-    syncDirectory(this.#blobs);
   }
 
   /** Hashes what an earlier try left in the file. */

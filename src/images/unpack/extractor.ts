@@ -1,9 +1,9 @@
 /**
  * Writes a layer's entries into a folder. All work is relative to descriptors beneath the layer's root and follows
- * no link in a last component, so nothing in the archive can name a place outside. Synchronous: each call is a few
- * microseconds, and the bytes come from an asynchronous source.
+ * no link in a last component, so nothing in the archive can name a place outside. Synchronous but for long writes:
+ * each call is a few microseconds, and the bytes come from an asynchronous source.
  */
-import { constants, writeSync } from "node:fs";
+import { constants } from "node:fs";
 import {
   chmodAt,
   chmodFd,
@@ -17,12 +17,12 @@ import {
   openAt,
   openBeneath,
   symlinkAt,
-  truncateFd,
   utimesAt,
 } from "../../host/at.ts";
 import { errnoOf } from "../../host/errors.ts";
 import type { Budget } from "./budget.ts";
 import { Directories, type Folder } from "./directories.ts";
+import { LayerFile } from "./layer-file.ts";
 import { invalid, splitPath } from "./layer-path.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { TarEntry, TarHandler } from "./tar-entry.ts";
@@ -53,7 +53,7 @@ export interface ExtractorOptions {
   readonly whiteouts: boolean;
 }
 
-/** Feed it from a TarReader, then call {@link finish}; close it in any case. */
+/** Feed it from a TarReader with {@link settle} after each piece, then {@link finish}; dispose of it in any case. */
 export class Extractor implements TarHandler {
   readonly #options: ExtractorOptions;
   readonly #directories: Directories;
@@ -63,9 +63,9 @@ export class Extractor implements TarHandler {
   #rootListed = false;
   /** Something was removed: open folders may no longer be what their path means. */
   #stale = false;
-  #file:
-    | { readonly fd: number; readonly entry: TarEntry; readonly folder: Folder; readonly name: string }
-    | undefined;
+  #file: LayerFile | undefined;
+  /** Complete but for writes under way. */
+  readonly #ended: LayerFile[] = [];
 
   /** @param root descriptor of the folder to fill; stays the caller's */
   constructor(root: number, options: ExtractorOptions) {
@@ -95,24 +95,24 @@ export class Extractor implements TarHandler {
   }
 
   data(bytes: Uint8Array, offset: number): void {
-    if (this.#file === undefined) return;
-    for (let at = 0; at < bytes.length; ) {
-      at += writeSync(this.#file.fd, bytes, at, bytes.length - at, offset + at);
-    }
+    this.#file?.write(bytes, offset);
   }
 
   close(): void {
     const file = this.#file;
-    if (file === undefined) return;
     this.#file = undefined;
-    try {
-      if (file.entry.sparse) truncateFd(file.fd, file.entry.size);
-      chownAt(file.fd, "", file.entry.uid, file.entry.gid);
-      chmodFd(file.fd, file.entry.mode, file.name);
-      restoreXattrs(file.folder.fd, file.name, file.entry.xattrs);
-      utimesAt(file.fd, "", file.entry.mtime);
-    } finally {
-      close(file.fd);
+    if (file === undefined) return;
+    if (file.busy) this.#ended.push(file);
+    else file.finish();
+  }
+
+  /** Waits for the writes under way; until then the bytes given to {@link data} are in use. */
+  async settle(): Promise<void> {
+    await this.#file?.written();
+    for (let file = this.#ended[0]; file !== undefined; file = this.#ended[0]) {
+      await file.written();
+      this.#ended.shift();
+      file.finish();
     }
   }
 
@@ -135,9 +135,13 @@ export class Extractor implements TarHandler {
     return { folders: this.#folders, links: this.#links };
   }
 
-  [Symbol.dispose](): void {
-    if (this.#file !== undefined) close(this.#file.fd);
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = this.#file === undefined ? this.#ended : [...this.#ended, this.#file];
+    // a descriptor must not be closed, and its number given to another file, while it is written to
+    for (const file of open) await file.written().catch(() => {});
+    for (const file of open) file.abandon();
     this.#file = undefined;
+    this.#ended.length = 0;
     this.#directories.forget();
   }
 
@@ -149,7 +153,7 @@ export class Extractor implements TarHandler {
       case "file": {
         const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
         const fd = this.#make(folder, name, () => openAt(folder.fd, name, flags, 0o600));
-        this.#file = { fd, entry, folder, name };
+        this.#file = new LayerFile(fd, entry);
         return;
       }
       case "hardlink":

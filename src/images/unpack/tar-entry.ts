@@ -29,7 +29,7 @@ export interface TarEntry {
 export interface TarHandler {
   /** A new entry; the one before it is complete. */
   entry(entry: TarEntry): void;
-  /** A piece of the entry's content. The bytes are valid only during the call. */
+  /** A piece of the entry's content, part of what was pushed. */
   data(bytes: Uint8Array, offset: number): void;
   /** The entry's content is complete. */
   close(): void;

@@ -112,9 +112,24 @@ async function unpackOne(
     report("layer", descriptor.size);
     return parent;
   }
-  const fetch = (): Promise<void> =>
-    store.ensure(descriptor, layer.source, (done) => report("blob", done), signal);
-  await fetch();
+  const fetch = (): ReturnType<ContentStore["receive"]> =>
+    store.receive(descriptor, layer.source, (done) => report("blob", done), signal);
+  const { durable } = await fetch();
+  // the disk takes the blob while it is unpacked
+  const both = await Promise.allSettled([unpackStored(layer, chain, parent, fetch, context), durable]);
+  for (const result of both) if (result.status === "rejected") throw result.reason;
+  return parent;
+}
+
+/** Unpacks a layer whose blob is in the store. */
+async function unpackStored(
+  layer: ImageLayer,
+  chain: readonly Digest[],
+  parent: Promise<void>,
+  fetch: () => ReturnType<ContentStore["receive"]>,
+  { store, driver, progress, signal }: UnpackContext & { signal: AbortSignal },
+): Promise<void> {
+  const { descriptor } = layer;
   if (!driver.independentLayers) await parent;
   for (let attempt = 0; ; attempt += 1) {
     const draft = await driver.beginLayer(chain, signal);
@@ -127,7 +142,8 @@ async function unpackOne(
           diffId: layer.diffId,
           whiteouts: draft.overlayWhiteouts,
           signal,
-          progress: (done) => report("layer", done),
+          progress: (done) =>
+            progress({ kind: "layer", digest: descriptor.digest, done, total: descriptor.size }),
         },
         draft.folder,
       );
@@ -141,12 +157,11 @@ async function unpackOne(
       if (attempt > 0 || !isDamage(error) || (await store.isIntact(descriptor))) throw error;
       // the disk gave other bytes than were stored: once more from the source
       store.drop(descriptor.digest);
-      await fetch();
+      await (await fetch()).durable;
     } finally {
       await draft.discard();
     }
   }
-  return parent;
 }
 
 /** Errors that a damaged blob may be behind. */

@@ -53,7 +53,7 @@ export async function unpackLayer(layer: LayerToUnpack, folder: string): Promise
     }
   }
   try {
-    using extractor = new Extractor(root, { budget, whiteouts: layer.whiteouts });
+    await using extractor = new Extractor(root, { budget, whiteouts: layer.whiteouts });
     const reader = new TarReader(extractor);
     for await (const piece of decompress(counted())) {
       layer.signal?.throwIfAborted();
@@ -61,6 +61,7 @@ export async function unpackLayer(layer: LayerToUnpack, folder: string): Promise
       budget.expansion(compressed, size);
       hasher.update(piece);
       reader.push(piece);
+      await extractor.settle();
     }
     // a digest proves more than an end marker
     reader.end(layer.diffId === undefined);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { LxcriError } from "../host/errors.ts";
-import { copyConfig, parseConfig, writeConfig } from "./config-text.ts";
+import { type ContainerConfig, copyConfig, parseConfig, writeConfig } from "./config-text.ts";
 
 const roundTrip = (text: string): string => writeConfig(parseConfig(text, 100).config);
 
@@ -72,13 +72,27 @@ test("an unused volume that is mounted is left out", () => {
   expect(roundTrip(text)).toBe("mp0: local:b,mp=/b\nmp1: /srv,mp=/c\nrootfs: local:a\nunused2: local:c\n");
 });
 
-test("a line feed within a value is never written", () => {
-  const { config } = parseConfig("memory: 1\n", 100);
-  config.values.set("hostname", "a\nlxc.hook.start: /evil");
-  expect(() => writeConfig(config)).toThrow(LxcriError);
-  config.values.set("hostname", "a");
-  config.values.set("env", "A=1\nlxc.hook.start: /evil");
-  expect(() => writeConfig(config)).toThrow("a variable holds a line feed");
+describe("what would be read as something else is never written", () => {
+  const evil = "a\nlxc.hook.start: /evil";
+  const cases: [string, (config: ContainerConfig) => unknown][] = [
+    ["a value with a line feed", (config) => config.values.set("hostname", evil)],
+    ["a variable with one", (config) => config.values.set("env", `A=1\0B=${evil}`)],
+    ["a raw line with one", (config) => config.lxc.push(["lxc.cap.drop", evil])],
+    ["a key with one", (config) => config.values.set(`memory: 1\nhostname`, "a")],
+    ["a key of another shape", (config) => config.values.set("[s1]", "a")],
+    ["a raw key of another shape", (config) => config.lxc.push(["memory", "1"])],
+    [
+      "a snapshot of another shape",
+      (config) => config.snapshots.set("a]\nmemory: 1\n[b", { values: new Map(), lxc: [] }),
+    ],
+  ];
+  for (const [name, change] of cases) {
+    test(name, () => {
+      const { config } = parseConfig("memory: 1\n", 100);
+      change(config);
+      expect(() => writeConfig(config)).toThrow(LxcriError);
+    });
+  }
 });
 
 test("keys of the file's own structure do not pass for it", () => {

@@ -173,7 +173,7 @@ const shorten = (text: string): string => (text.length > 200 ? `${text.slice(0, 
  * Writes a configuration: description, keys in ASCII order, raw lines, then pending changes and snapshots.
  * `unusedN` entries whose volume is mounted are left out.
  *
- * @throws {@link LxcriError} `pve-config-newline` where a value holds a line feed
+ * @throws {@link LxcriError} `pve-config-unwritable` where a key, value or name would be read as something else
  */
 export function writeConfig(config: ContainerConfig): string {
   let text = writeSection(config, stillMounted(config));
@@ -181,7 +181,13 @@ export function writeConfig(config: ContainerConfig): string {
     text += `\n[pve:pending]\n${writeSection(config.pending)}`;
   for (const name of [...config.snapshots.keys()].sort()) {
     const snapshot = config.snapshots.get(name);
-    if (snapshot !== undefined) text += `\n[${name}]\n${writeSection(snapshot)}`;
+    if (snapshot === undefined) continue;
+    if (!SECTION_HEADER.test(`[${name}]`))
+      throw new LxcriError(
+        "pve-config-unwritable",
+        `cannot write snapshot '${shorten(name)}': it is no name for one`,
+      );
+    text += `\n[${name}]\n${writeSection(snapshot)}`;
   }
   return text;
 }
@@ -217,19 +223,24 @@ function writeSection(section: ConfigSection, leftOut?: ReadonlySet<string>): st
   }
   for (const key of [...section.values.keys()].sort()) {
     if (STRUCTURAL.has(key) || leftOut?.has(key) === true) continue;
-    const value = section.values.get(key) ?? "";
-    if (value.includes("\n"))
-      throw new LxcriError("pve-config-newline", `cannot write '${key}': its value holds a line feed`);
-    text += `${key}: ${value}\n`;
+    text += checkedLine(key, KEY, `${key}: ${section.values.get(key) ?? ""}`);
   }
   const environment = section.values.get("env");
-  if (environment !== undefined) {
-    if (environment.includes("\n"))
-      throw new LxcriError("pve-config-newline", "cannot write 'env': a variable holds a line feed");
-    for (const variable of environment.split("\0")) text += `lxc.environment.runtime: ${variable}\n`;
-  }
-  for (const [key, value] of section.lxc) text += `${key}: ${value}\n`;
+  if (environment !== undefined)
+    for (const variable of environment.split("\0"))
+      text += checkedLine("env", LXC_KEY, `lxc.environment.runtime: ${variable}`);
+  for (const [key, value] of section.lxc) text += checkedLine(key, LXC_KEY, `${key}: ${value}`);
   return text;
+}
+
+/** A line of the file, made sure to be read as one line with that key again. */
+function checkedLine(key: string, shape: RegExp, line: string): string {
+  if (line.includes("\n") || !shape.test(line))
+    throw new LxcriError(
+      "pve-config-unwritable",
+      `cannot write '${shorten(key)}': ${line.includes("\n") ? "it holds a line feed" : "it is no key"}`,
+    );
+  return `${line}\n`;
 }
 
 /** A copy that shares nothing with its source. */

@@ -138,6 +138,7 @@ describe("a change that is refused as a whole", () => {
     ["privilege never changes", "", { set: { unprivileged: "1" } }],
     ["nor is it removed", "unprivileged: 1\n", { remove: ["unprivileged"] }],
     ["what is no address", "", { set: { nameserver: "1.1.1.1 x" } }],
+    ["a limit that is no number", "", { set: { memory: "much" } }],
     ["an MTU beyond the bridge's", "", { set: { net0: nic(",mtu=9000") } }],
     ["an MTU without a bridge", "", { set: { net0: "name=a,mtu=1400" } }],
     ["ip6=auto by the host", "", { set: { net0: nic(",host-managed=1,ip6=auto") } }],

@@ -2,18 +2,16 @@
  * Changes of a container's configuration: which apply at once, which wait for the next start, and what a running
  * container needs for the former. Pure: it plans; another room carries the steps out.
  */
-import { LxcriError, messageOf } from "../host/errors.ts";
-import { isIpWithInterface } from "./address-formats.ts";
+import { messageOf } from "../host/errors.ts";
+import { acceptedValue, type ChangeSubject, checkRemoval } from "./change-rules.ts";
 import { type ContainerConfig, copyConfig } from "./config-text.ts";
-import { DEVICE_FORMAT, NET_FORMAT, numberedKey } from "./container-schema.ts";
+import { numberedKey } from "./container-schema.ts";
 import type { HotplugStep } from "./hotplug-steps.ts";
 import { cpuQuota, memoryHigh } from "./lxc-config.ts";
-import { classifyVolume, parseMountPoint, readMountPoint } from "./mount-point.ts";
+import { classifyVolume, readMountPoint } from "./mount-point.ts";
 import { parseNet, printNet } from "./net-interface.ts";
 import { type HotplugNode, NicPlanner } from "./nic-plan.ts";
 import { dropIdlePending, queueDelete, readDeleteQueue, unqueueDelete } from "./pending.ts";
-import { isTrue, splitList } from "./perl-values.ts";
-import { parsePropertyString } from "./property-string.ts";
 import { isVolumeInUse, keepVolume } from "./unused-volumes.ts";
 
 /** What is asked for. The three do not name the same key. */
@@ -60,16 +58,13 @@ const IMMEDIATE = new Set([
   "tags",
 ]);
 
-/** Keys without which a container cannot be. */
-const UNDELETABLE = new Set(["memory", "ostype", "rootfs"]);
-
 const MIB = 2 ** 20;
 const CPU_PERIOD = 100_000;
 
 /**
  * Plans a change.
  *
- * @throws {@link LxcriError} where the change as a whole is refused; nothing is to be applied then. A
+ * @throws LxcriError where the change as a whole is refused; nothing is to be applied then. A
  * `PropertyStringError` names the properties at fault.
  */
 export function planUpdate(
@@ -115,9 +110,7 @@ class UpdatePlanner implements UpdatePlan {
         continue;
       }
       this.touched.add(key);
-      if (UNDELETABLE.has(key)) this.refuse(key, "it is required");
-      if (key === "unprivileged") this.refuse(key, "it cannot be changed after creation");
-      if (isVolumeKey(key)) this.checkProtection(key);
+      checkRemoval(this.subject(), key);
       queueDelete(this.config, key);
     }
   }
@@ -125,7 +118,7 @@ class UpdatePlanner implements UpdatePlan {
   queueChanges(changes: ReadonlyMap<string, string>): void {
     for (const key of [...changes.keys()].sort()) {
       this.touched.add(key);
-      const value = this.checkChange(key, changes.get(key) ?? "");
+      const value = acceptedValue(this.subject(), key, changes.get(key) ?? "");
       this.config.pending.values.set(key, value);
       unqueueDelete(this.config, key);
     }
@@ -168,59 +161,8 @@ class UpdatePlanner implements UpdatePlan {
     }
   }
 
-  private refuse(key: string, reason: string): never {
-    throw new LxcriError(
-      "pve-change-refused",
-      `cannot change '${key}' of container ${this.context.vmid}: ${reason}`,
-    );
-  }
-
-  private checkProtection(key: string): void {
-    if (isTrue(this.config.values.get("protection")))
-      throw new LxcriError(
-        "pve-container-protected",
-        `cannot change '${key}' of container ${this.context.vmid}: the container is protected`,
-        { fix: "Unset its 'protection' first." },
-      );
-  }
-
-  /** The value as it will be stored. */
-  private checkChange(key: string, value: string): string {
-    switch (key) {
-      case "nameserver":
-        if (!splitList(value).every(isIpWithInterface))
-          this.refuse(key, `'${value}' holds what is no address`);
-        return splitList(value).join(" ");
-      case "searchdomain":
-        return splitList(value).join(" ");
-      case "tags":
-        return [...new Set(splitList(value.toLowerCase()))].sort().join(";");
-      case "unprivileged":
-        return this.refuse(key, "it cannot be changed after creation");
-      default:
-    }
-    const family = numberedKey(key)?.family;
-    if (family === "net") this.checkNet(key, value);
-    if (family === "dev" && !parsePropertyString(DEVICE_FORMAT, value).has("path"))
-      this.refuse(key, "it names no device");
-    if (family === "mp" || key === "rootfs") {
-      this.checkProtection(key);
-      parseMountPoint(key, value);
-    }
-    return value;
-  }
-
-  private checkNet(key: string, value: string): void {
-    const net = parsePropertyString(NET_FORMAT, value);
-    const mtu = net.get("mtu");
-    if (isTrue(mtu)) {
-      const name = net.get("bridge") ?? "(none)";
-      const limit = this.context.node.bridge(name)?.mtu;
-      if (limit === undefined) this.refuse(key, `bridge ${name} does not exist`);
-      if (Number(mtu) > limit) this.refuse(key, `MTU ${mtu} exceeds ${limit} of bridge ${name}`);
-    }
-    if (net.get("host-managed") === "1" && net.get("ip6") === "auto")
-      this.refuse(key, "the host cannot manage an interface with ip6=auto");
+  private subject(): ChangeSubject {
+    return { vmid: this.context.vmid, config: this.config, node: this.context.node };
   }
 
   private queuedRemovals(): string[] {
@@ -332,9 +274,4 @@ class UpdatePlanner implements UpdatePlan {
     if (volume === undefined || classifyVolume(volume) !== "volume") return;
     if (!isVolumeInUse(this.config, volume)) this.push(key, { do: "delete-volume", volume });
   }
-}
-
-function isVolumeKey(key: string): boolean {
-  const family = numberedKey(key)?.family;
-  return family === "mp" || family === "unused";
 }

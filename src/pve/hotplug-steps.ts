@@ -3,7 +3,10 @@
 /** `4` for IPv4, `6` for IPv6. */
 export type AddressFamily = 4 | 6;
 
-/** VLANs of a port of a VLAN-aware bridge: `tag` untagged (all of 1–4094 where absent), `trunks` tagged. */
+/**
+ * VLANs of a port of a VLAN-aware bridge: `tag` (1 where absent) untagged, `trunks` tagged. Without either, every
+ * other VLAN passes tagged.
+ */
 export interface PortVlans {
   readonly tag?: number;
   readonly trunks: readonly number[];

@@ -49,6 +49,7 @@ test("limits: length, range, pattern, enumeration, a format within the format", 
   expect(faultsOf(format, "long=a")).toEqual(["long"]);
   expect(faultsOf(format, "long=abcd")).toEqual(["long"]);
   expect(faultsOf(format, "long=abc,net=5")).toEqual([]);
+  expect(faultsOf(format, "long=🚀🚀🚀")).toEqual([]);
   expect(faultsOf(format, "net=x")).toEqual(["net"]);
   expect(faultsOf(NET_FORMAT, "name=a,mtu=63,type=tap,bridge=a b")).toEqual(["bridge", "mtu", "type"]);
 });

@@ -81,7 +81,7 @@ export function typeFault(type: string | undefined, text: string): string | unde
 export function limitFault(schema: ValueSchema, text: string): string | undefined {
   if (schema.pattern !== undefined && !compilePattern(schema.pattern).test(text))
     return "value does not match the pattern";
-  if (schema.maxLength !== undefined && text.length > schema.maxLength)
+  if (schema.maxLength !== undefined && text.length > schema.maxLength && [...text].length > schema.maxLength)
     return `value may only be ${schema.maxLength} characters long`;
   if (schema.minLength !== undefined && text.length < schema.minLength)
     return `value must be at least ${schema.minLength} characters long`;

@@ -114,6 +114,9 @@ void stage_run(struct create *create)
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(create->stdio[fd], fd) < 0)
 			die_errno("use the standard streams");
+	/* go-runc reads create's output up to its end: with a terminal, nothing of it may stay open here. */
+	for (int fd = 0; fd < 3; fd++)
+		close(create->stdio[fd]);
 	if (plan_get(plan, "loopback"))
 		loopback_up();
 	set_names(plan);

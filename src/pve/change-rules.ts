@@ -88,6 +88,6 @@ function checkNet(subject: ChangeSubject, key: string, value: string): void {
     if (limit === undefined) refuse(subject, key, `bridge ${name} does not exist`);
     if (Number(mtu) > limit) refuse(subject, key, `MTU ${mtu} exceeds ${limit} of bridge ${name}`);
   }
-  if (net.get("host-managed") === "1" && net.get("ip6") === "auto")
+  if (net.get("host-managed") === "1" && net.get("ip6") === "auto" && net.get("link_down") !== "1")
     refuse(subject, key, "the host cannot manage an interface with ip6=auto");
 }

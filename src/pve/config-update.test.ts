@@ -163,6 +163,19 @@ describe("values as they are stored", () => {
     );
   });
 
+  test("mount points have their properties in order, new volumes stay as asked for", () => {
+    const set = { mp0: "ro=yes,mp=/a,/srv", mp1: "size=2048M,tank:x,mp=/b", mp2: "ro=yes,mp=/c,tank:8" };
+    for (const running of [true, false])
+      expect(textAfter("", { set, running })).toBe(
+        "mp0: /srv,mp=/a,ro=1\nmp1: tank:x,mp=/b,size=2G\nmp2: ro=yes,mp=/c,tank:8\n",
+      );
+  });
+
+  test("ip6=auto by the host is no matter while the link is down", () => {
+    const set = { net0: `name=a,bridge=vmbr0,${MAC},host-managed=1,ip6=auto,link_down=1` };
+    expect(plan("", { set, running: false }).config.values.has("net0")).toBe(true);
+  });
+
   test("an interface without a MAC address gets one", () => {
     const set = { net0: "name=a,bridge=vmbr0" };
     expect(textAfter("", { set, running: false })).toBe(

@@ -8,7 +8,13 @@ import { type ContainerConfig, copyConfig } from "./config-text.ts";
 import { numberedKey } from "./container-schema.ts";
 import type { HotplugStep } from "./hotplug-steps.ts";
 import { cpuQuota, memoryHigh } from "./lxc-config.ts";
-import { classifyVolume, readMountPoint } from "./mount-point.ts";
+import {
+  asksForNewVolume,
+  classifyVolume,
+  parseMountPoint,
+  printMountPoint,
+  readMountPoint,
+} from "./mount-point.ts";
 import { parseNet, printNet } from "./net-interface.ts";
 import { type HotplugNode, NicPlanner } from "./nic-plan.ts";
 import { dropIdlePending, queueDelete, readDeleteQueue, unqueueDelete } from "./pending.ts";
@@ -136,10 +142,9 @@ class UpdatePlanner implements UpdatePlan {
     for (const key of this.queuedChanges()) {
       this.attempt(key, () => {
         const before = this.config.values.get(key);
-        const value = this.pendingValue(key);
-        const family = numberedKey(key)?.family;
-        this.setNow(key, family === "net" ? this.printedNet(value).text : value);
-        const isReplaced = before !== undefined && family === "mp";
+        const value = this.printedValue(key, this.pendingValue(key));
+        this.setNow(key, value);
+        const isReplaced = before !== undefined && numberedKey(key)?.family === "mp";
         if (isReplaced && readMountPoint(key, before)?.volume !== readMountPoint(key, value)?.volume)
           keepVolume(this.config, key, before);
       });
@@ -229,7 +234,9 @@ class UpdatePlanner implements UpdatePlan {
       this.push(key, ...this.nic(numbered.index).change(before, properties));
       return text;
     } else if (numbered?.family === "mp" && !this.config.values.has(key)) {
-      this.push(key, { do: "mount", key, value });
+      const printed = this.printedValue(key, value);
+      this.push(key, { do: "mount", key, value: printed });
+      return printed;
     } else if (numbered?.family === "dev" && !this.config.values.has(key)) {
       this.push(key, { do: "add-device", key, value });
     } else if (key !== "memory" && key !== "swap") {
@@ -254,6 +261,15 @@ class UpdatePlanner implements UpdatePlan {
 
   private nic(index: number): NicPlanner {
     return new NicPlanner(this.context.node, this.context.vmid, index);
+  }
+
+  /** A value in the form in which it is kept: properties in order, a new volume's as it was asked for. */
+  private printedValue(key: string, value: string): string {
+    const family = numberedKey(key)?.family;
+    if (family === "net") return this.printedNet(value).text;
+    if (family !== "mp") return value;
+    const mountPoint = parseMountPoint(key, value);
+    return asksForNewVolume(mountPoint.volume) ? value : printMountPoint(key, mountPoint);
   }
 
   private printedNet(value: string): { properties: Map<string, string>; text: string } {

@@ -60,6 +60,9 @@ export function printMountPoint(key: string, mountPoint: MountPoint): string {
   return printPropertyString(formatOf(key), mountPoint.properties);
 }
 
+/** True for `storage:size`, which asks for a new volume of so many GiB. */
+export const asksForNewVolume = (volume: string): boolean => /^[^:\s]+:\d+(?:\.\d+)?$/.test(volume);
+
 /** The ranges of a mount point's `idmap`; `passthrough` maps every id to itself. */
 export function idMappings(mountPoint: MountPoint): "passthrough" | readonly IdMapping[] {
   const text = mountPoint.properties.get("idmap") ?? "";

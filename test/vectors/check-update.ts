@@ -67,7 +67,7 @@ export const checkUpdate: Check = (vector) => {
     if (isRefused) return verdict;
     if (defectsOf(vector).length === 0) return verdict.holds ? compareCommands(vector, result) : verdict;
     const corrected = compare({ ...recorded, text: correctedText(String(recorded.text), input) }, actual);
-    return corrected.holds || verdict.holds ? { holds: true, corrected: true } : corrected;
+    return corrected.holds || verdict.holds ? { holds: true, knownFault: true } : corrected;
   } catch (reason) {
     if (!(reason instanceof LxcriError)) throw reason;
     const fault = reason instanceof PropertyStringError ? [...reason.faults.keys()] : [];

@@ -3,10 +3,11 @@
 /** A recorded case, as its line says. */
 export type Vector = Readonly<Record<string, unknown>>;
 
-/** Whether our result is the recorded one; `corrected` where it is better than a known fault that was recorded. */
+/** Whether our result is the recorded one; where a known fault was recorded, the corrected one holds as well. */
 export interface Verdict {
   readonly holds: boolean;
-  readonly corrected?: boolean;
+  /** The case was recorded with a known fault of upstream. */
+  readonly knownFault?: boolean;
   /** What differs, for a person. */
   readonly difference?: string;
 }

@@ -6,6 +6,9 @@ import type { IdMapping } from "../spec/config.ts";
 import type { ContainerId } from "../spec/container-id.ts";
 import type { Digest } from "../spec/digest.ts";
 
+/** Where images, layers and containers are kept unless something else is said. */
+export const DEFAULT_DATA_ROOT = "/var/lib/proxmox-lxcri";
+
 /** Owners' shift of an unprivileged container: container ids to host ids. */
 export interface IdMaps {
   readonly uidMappings: readonly IdMapping[];

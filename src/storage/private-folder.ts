@@ -1,6 +1,7 @@
 /** Folders with exact modes, whatever the process's umask is. */
-import { chmodSync, mkdirSync } from "node:fs";
-import { errnoOf } from "../host/errors.ts";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { errnoOf, LxcriError } from "../host/errors.ts";
 
 /** For the owner only. */
 export const PRIVATE = 0o700;
@@ -16,6 +17,23 @@ export function makeFolder(path: string, mode: number): void {
     throw error;
   }
   chmodSync(path, mode);
+}
+
+/**
+ * Checks that any user can pass through all folders that lead to `path`, as a container's mapped root must.
+ * @throws LxcriError `path-not-passable`
+ */
+export function checkPassable(path: string): void {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) {
+      throw new LxcriError(
+        "path-not-passable",
+        `${folder}: an unprivileged container's root cannot pass through it to ${path}`,
+        { fix: `Choose another data root, or: chmod o+x ${folder}` },
+      );
+    }
+    if (folder === "/") return;
+  }
 }
 
 /** Makes the data root and the folders leading to it, passable. */

@@ -2,8 +2,5 @@
 import type { SnapshotDriver } from "./driver.ts";
 import { OverlayDriver } from "./overlay/overlay.ts";
 
-/** Where images, layers and containers are kept unless something else is said. */
-export const DEFAULT_DATA_ROOT = "/var/lib/proxmox-lxcri";
-
 /** Opens the storage at an absolute path, making it where it is missing. */
 export const openStorage = (dataRoot: string): SnapshotDriver => new OverlayDriver(dataRoot);

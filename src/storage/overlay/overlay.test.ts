@@ -296,6 +296,15 @@ describe("an unprivileged container's file system", () => {
     expect(readdirSync(join(dataRoot, "overlay/shifted", map ?? "")).length).toBe(1);
   });
 
+  test("needs a way to it that any user can pass", async () => {
+    const chain = await twoLayers();
+    chmodSync(dataRoot, 0o700);
+    const refused = driver.prepare(id("u"), chain, MAPS);
+    expect(await refused.catch((error: unknown) => error)).toMatchObject({ code: "path-not-passable" });
+    chmodSync(dataRoot, 0o711);
+    expect((await driver.prepare(id("u"), chain, MAPS)).mounted).toBe(true);
+  });
+
   test("a device node in a layer cannot be opened", async () => {
     const chain = [digestOf("dev")];
     await addLayer(chain, async (folder) => {

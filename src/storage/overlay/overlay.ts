@@ -29,7 +29,7 @@ import { runChecked } from "../../host/process.ts";
 import { type ContainerId, parseContainerId } from "../../spec/container-id.ts";
 import { type Digest, digestOf, hexOf } from "../../spec/digest.ts";
 import type { IdMaps, LayerDraft, Snapshot, SnapshotDriver, Usage } from "../driver.ts";
-import { makeDataRoot, makeFolder, PASSABLE, PRIVATE } from "../private-folder.ts";
+import { checkPassable, makeDataRoot, makeFolder, PASSABLE, PRIVATE } from "../private-folder.ts";
 import { LayerStore, removeFolder, shortName } from "./layer-store.ts";
 import { clearScratch, mountOverlay, mountOverlayShifted, mountOverlayUnprivileged } from "./mount.ts";
 import { ShiftedLayers, shiftId } from "./shifted-layers.ts";
@@ -210,6 +210,7 @@ export class OverlayDriver implements SnapshotDriver {
     const plan = { target, layersFolder, layers, changes };
     if (idMaps === undefined) mountOverlay(plan);
     else {
+      checkPassable(target);
       const scratch = join(folder, "scratch");
       makeFolder(scratch, PRIVATE);
       try {

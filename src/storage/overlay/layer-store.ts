@@ -28,10 +28,11 @@ interface LayerMark {
 const SHORT = 12;
 export const shortName = (chainId: Digest): string => hexOf(chainId).slice(0, SHORT);
 
-/** Removes a tree of any depth, but nothing that is mounted in it. */
-export async function removeFolder(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  await runChecked(["rm", "-rf", "--one-file-system", "--", path], { timeout: 600_000 });
+/** Removes trees of any depth, but nothing that is mounted in them; missing ones are no error. */
+export async function removeFolders(...paths: readonly string[]): Promise<void> {
+  const there = paths.filter((path) => existsSync(path));
+  if (there.length === 0) return;
+  await runChecked(["rm", "-rf", "--one-file-system", "--", ...there], { timeout: 600_000 });
 }
 
 export class LayerStore {
@@ -85,8 +86,7 @@ export class LayerStore {
       }
       const staging = join(this.#staging, shortName(chainId));
       // what a killed process left, before or after its rename
-      await removeFolder(staging);
-      await removeFolder(this.pathOf(chainId));
+      await removeFolders(staging, this.pathOf(chainId));
       makeFolder(staging, 0o755);
       return this.#draft(chainId, chain, staging, lock);
     } catch (error) {
@@ -114,7 +114,7 @@ export class LayerStore {
         if (!open) return;
         open = false;
         try {
-          await removeFolder(staging);
+          await removeFolders(staging);
         } finally {
           lock.release();
         }

@@ -30,7 +30,7 @@ import { type ContainerId, parseContainerId } from "../../spec/container-id.ts";
 import { type Digest, digestOf, hexOf } from "../../spec/digest.ts";
 import type { IdMaps, LayerDraft, Snapshot, SnapshotDriver, Usage } from "../driver.ts";
 import { checkPassable, makeDataRoot, makeFolder, PASSABLE, PRIVATE } from "../private-folder.ts";
-import { LayerStore, removeFolder, shortName } from "./layer-store.ts";
+import { LayerStore, removeFolders, shortName } from "./layer-store.ts";
 import { clearScratch, mountOverlay, mountOverlayShifted, mountOverlayUnprivileged } from "./mount.ts";
 import { ShiftedLayers, shiftId } from "./shifted-layers.ts";
 
@@ -102,7 +102,7 @@ export class OverlayDriver implements SnapshotDriver {
       const folder = this.#folderOf(id);
       unmountAll(join(folder, "rootfs"));
       clearScratch(join(folder, "scratch"));
-      for (const name of ["diff", "scratch", "rootfs"]) await removeFolder(join(folder, name));
+      await removeFolders(...["diff", "scratch", "rootfs"].map((name) => join(folder, name)));
       // last: until here another remove would know what to do
       rmSync(join(folder, RECORD), { force: true });
       try {

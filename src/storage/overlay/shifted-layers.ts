@@ -21,7 +21,7 @@ import type { IdMapping } from "../../spec/config.ts";
 import { type Digest, digestOf, hexOf } from "../../spec/digest.ts";
 import type { IdMaps } from "../driver.ts";
 import { makeFolder, PRIVATE } from "../private-folder.ts";
-import { type LayerStore, removeFolder, shortName } from "./layer-store.ts";
+import { type LayerStore, removeFolders, shortName } from "./layer-store.ts";
 
 /** What the kernel shows for ids that a map leaves out. */
 const OVERFLOW_ID = 65534;
@@ -65,7 +65,7 @@ export class ShiftedLayers {
     try {
       if (existsSync(target)) return;
       const draft = `${target}.draft`;
-      await removeFolder(draft);
+      await removeFolders(draft);
       await runChecked(["cp", "-a", "--reflink=auto", "-T", "--", this.#layers.pathOf(chainId), draft], {
         timeout: 3_600_000,
       });

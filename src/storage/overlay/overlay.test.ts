@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { userNamespaceFd } from "../../host/idmapped-mount.ts";
+import { mountIdmapped, userNamespaceFd } from "../../host/idmapped-mount.ts";
 import { umount } from "../../host/libc.ts";
 import { run, runChecked } from "../../host/process.ts";
 import { parseContainerId } from "../../spec/container-id.ts";
@@ -294,6 +294,42 @@ describe("an unprivileged container's file system", () => {
     await insideWorks(join(dataRoot, "containers/u/rootfs"));
     const [map] = readdirSync(join(dataRoot, "overlay/shifted"));
     expect(readdirSync(join(dataRoot, "overlay/shifted", map ?? "")).length).toBe(1);
+  });
+
+  test("is mounted or removed right after a process that mounted it was killed", async () => {
+    const chain = await twoLayers();
+    const tools = join(dataRoot, "tools");
+    mkdirSync(tools);
+    // killed when the container is written down, but not mounted
+    writeFileSync(join(tools, "unshare"), "#!/bin/sh\nkill -9 $PPID\n", { mode: 0o755 });
+    const file = join(dataRoot, "prepare.ts");
+    writeFileSync(
+      file,
+      `import { OverlayDriver } from ${JSON.stringify(join(import.meta.dir, "overlay.ts"))};
+       await new OverlayDriver(${JSON.stringify(dataRoot)}).prepare("u", ${JSON.stringify(chain)}, ${JSON.stringify(MAPS)});`,
+    );
+    const env = { ...process.env, PATH: `${tools}:${process.env.PATH}` };
+    expect((await run([process.execPath, file], { env })).exitCode).toBe(137);
+    expect(driver.list().map(({ mounted }) => mounted)).toEqual([false]);
+    // killed between its two mounts
+    const left = join(dataRoot, "containers/u/scratch/layers");
+    mkdirSync(left);
+    const leave = async () => {
+      const namespace = await userNamespaceFd(MAPS.uidMappings, MAPS.gidMappings);
+      mountIdmapped(join(dataRoot, "overlay/layers"), left, namespace);
+      closeSync(namespace);
+    };
+    await leave();
+    const { rootfs } = await driver.prepare(id("u"), chain, MAPS);
+    expect(readFileSync(join(rootfs, "etc/new"), "utf8")).toBe("new");
+    expect(existsSync(left)).toBe(false);
+    mkdirSync(left);
+    await leave();
+    await driver.remove(id("u"));
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(dataRoot);
+    expect(readdirSync(join(dataRoot, "containers"))).toEqual([]);
+    expect(driver.hasLayer(chain[1] ?? digestOf(""))).toBe(true);
+    expect(readdirSync(join(dataRoot, "overlay/layers")).length).toBe(5);
   });
 
   test("needs a way to it that any user can pass", async () => {

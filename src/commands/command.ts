@@ -61,6 +61,8 @@ export interface FlagValues {
 export interface Globals {
   /** Absolute path of the state folder. */
   readonly root: string;
+  /** Absolute path of the folder of images, and of launched containers. */
+  readonly dataRoot: string;
   readonly logPath?: string;
   readonly logFormat: "text" | "json";
   readonly debug: boolean;

@@ -31,7 +31,14 @@ export const command: Command = {
     pidfdSocketFlag,
     pidFileFlag,
     detachFlag,
-    { name: "cwd", kind: "string", value: "DIR", summary: "working directory in the container" },
+    {
+      name: "cwd",
+      short: "w",
+      aliases: ["workdir"],
+      kind: "string",
+      value: "DIR",
+      summary: "working directory in the container",
+    },
     {
       name: "env",
       short: "e",
@@ -40,7 +47,19 @@ export const command: Command = {
       summary: "set an environment variable (repeatable)",
     },
     { name: "tty", short: "t", kind: "boolean", summary: "give it a terminal" },
-    { name: "user", short: "u", kind: "string", value: "UID[:GID]", summary: "run as this user" },
+    {
+      name: "interactive",
+      short: "i",
+      kind: "boolean",
+      summary: "taken for Docker's sake; standard input is always passed on",
+    },
+    {
+      name: "user",
+      short: "u",
+      kind: "string",
+      value: "USER[:GROUP]",
+      summary: "run as this user: numbers, or names of the container's own",
+    },
     {
       name: "additional-gids",
       short: "g",
@@ -61,14 +80,19 @@ export const command: Command = {
     { name: "ignore-paused", kind: "boolean", summary: "also in a paused container" },
     preserveFdsFlag,
   ],
-  examples: ["exec web1 ps", "exec -t web1 sh", "exec --process process.json --detach --pid-file p web1"],
+  examples: [
+    "exec web1 ps",
+    "exec -it -u www-data web1 sh",
+    "exec -t web1 sh",
+    "exec --process process.json --detach --pid-file p web1",
+  ],
   async run(invocation) {
     const { args, flags, store, log } = invocation;
     return await execProcess({
       store,
       log,
       id: args[0] ?? "",
-      process: processOf(invocation),
+      process: await processOf(invocation),
       ...processEnds(invocation),
       detach: flags.boolean("detach"),
       ignorePaused: flags.boolean("ignore-paused"),
@@ -77,22 +101,26 @@ export const command: Command = {
   },
 };
 
-function processOf({ args, flags, io }: Invocation): ExecProcess {
+async function processOf(invocation: Invocation): Promise<ExecProcess> {
+  const { args, flags, io } = invocation;
   const file = flags.string("process");
   if (file !== undefined) return { kind: "file", path: resolve(io.cwd, file) };
   const command = args.slice(1);
   if (command.length === 0) throw new UsageError("process args cannot be empty");
   const cwd = flags.string("cwd");
-  const user = flags.string("user");
+  const user = await userOf(invocation);
   const apparmorProfile = flags.string("apparmor");
   const selinuxLabel = flags.string("process-label");
   return {
     kind: "arguments",
     args: command,
     ...(cwd === undefined ? {} : { cwd }),
-    env: flags.list("env"),
-    ...(user === undefined ? {} : { user: parseUser(user) }),
-    additionalGids: flags.list("additional-gids").map((gid) => parseId(gid, "additional-gids")),
+    env: [...user.env, ...flags.list("env")],
+    ...(user.ids === undefined ? {} : { user: user.ids }),
+    additionalGids: [
+      ...user.additionalGids,
+      ...flags.list("additional-gids").map((gid) => parseId(gid, "additional-gids")),
+    ],
     tty: flags.boolean("tty"),
     capabilities: flags.list("cap"),
     noNewPrivileges: flags.boolean("no-new-privs"),
@@ -101,9 +129,24 @@ function processOf({ args, flags, io }: Invocation): ExecProcess {
   };
 }
 
-function parseUser(text: string): { uid: number; gid?: number } {
+interface ExecUser {
+  readonly ids?: { readonly uid: number; readonly gid?: number };
+  readonly additionalGids: readonly number[];
+  readonly env: readonly string[];
+}
+
+/** Numbers are taken as they are, as runc does; a name is looked up in the container, with its groups and home. */
+async function userOf({ args, flags, store }: Invocation): Promise<ExecUser> {
+  const text = flags.string("user");
+  if (text === undefined) return { additionalGids: [], env: [] };
   const [uid = "", gid] = text.split(":", 2);
-  return { uid: parseId(uid, "user"), ...(gid === undefined ? {} : { gid: parseId(gid, "user") }) };
+  if (/^\d+$/.test(uid) && (gid === undefined || /^\d+$/.test(gid))) {
+    const ids = { uid: parseId(uid, "user"), ...(gid === undefined ? {} : { gid: parseId(gid, "user") }) };
+    return { ids, additionalGids: [], env: [] };
+  }
+  const { userInside } = await import("../containers/launched/inside.ts");
+  const user = userInside(store, args[0] ?? "", text);
+  return { ids: user, additionalGids: user.additionalGids, env: [`HOME=${user.home}`] };
 }
 
 /** uid_t and gid_t have 32 bits; the last number means "none". */

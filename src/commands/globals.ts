@@ -2,6 +2,7 @@
 import { isAbsolute, resolve } from "node:path";
 import type { CgroupManager } from "../containers/cgroup-record.ts";
 import { defaultRoot } from "../containers/store.ts";
+import { DEFAULT_DATA_ROOT } from "../storage/driver.ts";
 import type { Flag, FlagValues, Globals, Io } from "./command.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -11,6 +12,12 @@ export const globalFlags: readonly Flag[] = [
     kind: "string",
     value: "DIR",
     summary: `folder of the containers' state, on a tmpfs (default ${defaultRoot})`,
+  },
+  {
+    name: "data-root",
+    kind: "string",
+    value: "DIR",
+    summary: `folder of images and launched containers, on a disk (default ${DEFAULT_DATA_ROOT})`,
   },
   { name: "log", kind: "string", value: "FILE", summary: "append errors and warnings to FILE" },
   {
@@ -50,8 +57,11 @@ export function parseGlobals(values: FlagValues, io: Io): Globals {
   const logPath = values.string("log");
   const root = values.string("root") ?? defaultRoot;
   if (root === "") throw new UsageError("--root must not be empty");
+  const dataRoot = values.string("data-root") ?? DEFAULT_DATA_ROOT;
+  if (dataRoot === "") throw new UsageError("--data-root must not be empty");
   return {
     root: isAbsolute(root) ? root : resolve(io.cwd, root),
+    dataRoot: resolve(io.cwd, dataRoot),
     ...(logPath === undefined || logPath === "" ? {} : { logPath: resolve(io.cwd, logPath) }),
     logFormat: values.string("log-format") === "json" ? "json" : "text",
     debug: values.boolean("debug") || values.string("log-level") === "debug",

@@ -7,14 +7,14 @@ import type { Io } from "./command.ts";
 /** Written synchronously: process.exit loses nothing, and no stream machinery is loaded. */
 export const processIo = (): Io => ({
   stdin: () => Bun.stdin.text(),
-  stdout: (text) => write(1, text),
-  stderr: (text) => write(2, text),
+  stdout: (text) => writeAll(1, Buffer.from(text)),
+  stderr: (text) => writeAll(2, Buffer.from(text)),
   env: process.env,
   cwd: process.cwd(),
 });
 
-function write(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
+/** Writes all to a descriptor that nobody may read any more, waiting where it is full. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(fd, bytes, at);

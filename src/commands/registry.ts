@@ -2,23 +2,35 @@
 import type { Command } from "./command.ts";
 
 const loaders: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  attach: () => import("./attach.ts"),
   checkpoint: () => import("./checkpoint.ts"),
+  cp: () => import("./cp.ts"),
   create: () => import("./create.ts"),
   delete: () => import("./delete.ts"),
   events: () => import("./events.ts"),
   exec: () => import("./exec.ts"),
   features: () => import("./features.ts"),
+  inspect: () => import("./inspect.ts"),
   kill: () => import("./kill.ts"),
+  launch: () => import("./launch.ts"),
   list: () => import("./list.ts"),
+  logs: () => import("./logs.ts"),
   pause: () => import("./pause.ts"),
   ps: () => import("./ps.ts"),
+  rename: () => import("./rename.ts"),
   restore: () => import("./restore.ts"),
   resume: () => import("./resume.ts"),
+  rm: () => import("./rm.ts"),
   run: () => import("./run.ts"),
+  shell: () => import("./shell.ts"),
   spec: () => import("./spec.ts"),
   start: () => import("./start.ts"),
   state: () => import("./state.ts"),
+  stats: () => import("./stats.ts"),
+  stop: () => import("./stop.ts"),
+  top: () => import("./top.ts"),
   update: () => import("./update.ts"),
+  wait: () => import("./wait.ts"),
 };
 
 /** In the order of the help page. */

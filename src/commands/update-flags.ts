@@ -56,7 +56,7 @@ export function resourcesOf(flags: FlagValues): Resources {
 }
 
 /** Bytes as `67108864`, `64m`, `64MiB`, `1.5g`; `-1` for no limit. Units are powers of 1024. */
-function parseBytes(flag: string, text: string): number {
+export function parseBytes(flag: string, text: string): number {
   if (text === "-1") return -1;
   const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text);
   const power = "kmgtp".indexOf((match?.[2] ?? "").toLowerCase()) + 1;

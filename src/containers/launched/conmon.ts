@@ -1,0 +1,187 @@
+/**
+ * conmon, the supervisor that Debian ships: it runs us as its OCI runtime, then stays with the container and keeps
+ * its log, its attach socket and its exit code. Here: starting it, and what it leaves in the bundle.
+ */
+import { closeSync, read, readFileSync, realpathSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { isMissing, LxcriError } from "../../host/errors.ts";
+import { IN_CREATE, Watch } from "../../host/inotify.ts";
+import { call } from "../../host/libc.ts";
+import type { CgroupManager } from "../cgroup-record.ts";
+import type { ProcessIdentity } from "../record.ts";
+import { isAlive } from "../status.ts";
+import { identify } from "../store.ts";
+
+/** What conmon is told. */
+export interface ConmonPlan {
+  readonly id: string;
+  /** Absolute; holds config.json. */
+  readonly bundle: string;
+  readonly log: string;
+  /** Our `--root`. */
+  readonly root: string;
+  readonly cgroupManager: CgroupManager;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** Standard input stays open when a client goes. */
+  readonly keepStdin: boolean;
+  /** Arguments for our own program, to be called when the container has ended. */
+  readonly exitCommand?: readonly string[];
+}
+
+/** ms for a container to be created. */
+const CREATE_TIMEOUT = 120_000;
+const O_CLOEXEC = 0o2000000;
+const IN_MOVED_TO = 0x80;
+/** conmon's death is not told to us: look now and then; ms. */
+const RECHECK_MS = 5_000;
+const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
+
+/** Our own executable, for programs that are to call us. */
+export const ownProgram = (): string => realpathSync("/proc/self/exe");
+
+/** conmon's arguments. Pure but for our own path. */
+export function conmonArguments(plan: ConmonPlan, program: string): string[] {
+  const { id, bundle } = plan;
+  const flag = (given: boolean, name: string): string[] => (given ? [name] : []);
+  return [
+    ...["conmon", "--cid", id, "--cuuid", id, "--name", id, "--bundle", bundle, "--runtime", program],
+    ...["--runtime-arg", `--root=${plan.root}`, "--runtime-arg", `--cgroup-manager=${plan.cgroupManager}`],
+    ...["--persist-dir", bundle, "--socket-dir-path", bundle, "--log-path", `k8s-file:${plan.log}`],
+    ...["--container-pidfile", join(bundle, "pid"), "--conmon-pidfile", join(bundle, "conmon.pid")],
+    ...flag(plan.terminal, "--terminal"),
+    ...flag(plan.stdin, "--stdin"),
+    ...flag(plan.keepStdin, "--leave-stdin-open"),
+    ...(plan.exitCommand === undefined ? [] : ["--exit-command", program]),
+    ...(plan.exitCommand ?? []).flatMap((argument) => ["--exit-command-arg", argument]),
+  ];
+}
+
+/**
+ * Has conmon create the container; it waits for its start then. Returns conmon's identity.
+ * @throws LxcriError `conmon-missing`, `create-failed` with the runtime's own words
+ */
+export async function createUnderConmon(plan: ConmonPlan): Promise<ProcessIdentity> {
+  for (const name of ["exit", "conmon.pid", "pid"]) rmSync(join(plan.bundle, name), { force: true });
+  const ends = new Int32Array(2);
+  call("pipe2", [ends, O_CLOEXEC]);
+  const [reader = -1, writer = -1] = ends;
+  try {
+    const child = Bun.spawn(conmonArguments(plan, ownProgram()), {
+      stdio: ["ignore", "ignore", "ignore", writer],
+      env: { ...ENVIRONMENT, _OCI_SYNCPIPE: "3" },
+      cwd: "/",
+    });
+    closeSync(writer);
+    const line = await readLine(reader, CREATE_TIMEOUT);
+    await child.exited;
+    checkAnswer(plan.id, line);
+  } catch (error) {
+    const conmon = conmonOf(plan.bundle);
+    if (conmon !== undefined) signalIfAlive(conmon);
+    if (!isMissing(error)) throw error;
+    throw new LxcriError("conmon-missing", "conmon: program not found", {
+      cause: error,
+      fix: "Install it: apt-get install conmon",
+    });
+  } finally {
+    closeSync(reader);
+  }
+  const conmon = conmonOf(plan.bundle);
+  if (conmon === undefined) throw new LxcriError("create-failed", `container ${plan.id}: conmon has ended`);
+  return conmon;
+}
+
+/** One line, or all there is at its end. */
+async function readLine(fd: number, timeout: number): Promise<string> {
+  const buffer = Buffer.alloc(65_536);
+  const next = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new LxcriError("create-failed", `conmon: no answer after ${timeout} ms`)),
+        timeout,
+      );
+      read(fd, buffer, 0, buffer.length, null, (error, size) => {
+        clearTimeout(timer);
+        if (error === null) resolve(size);
+        else reject(error);
+      });
+    });
+  let text = "";
+  while (!text.includes("\n")) {
+    const size = await next();
+    if (size === 0) break;
+    text += buffer.toString("utf8", 0, size);
+  }
+  return text;
+}
+
+/** `{"pid": N}`, negative with a `message` where the runtime failed. */
+function checkAnswer(id: string, line: string): void {
+  let answer: { readonly pid?: unknown; readonly message?: unknown } = {};
+  try {
+    answer = JSON.parse(line);
+  } catch {
+    // Nothing, or half a line: conmon has died.
+  }
+  if (typeof answer.pid === "number" && answer.pid > 0) return;
+  const said = typeof answer.message === "string" ? answer.message.trim() : "conmon ended without a word";
+  throw new LxcriError("create-failed", `container ${id}: ${said.replace(/^proxmox-lxcri: /, "")}`);
+}
+
+function signalIfAlive(process_: ProcessIdentity): void {
+  if (isAlive(process_)) process.kill(process_.pid, "SIGKILL");
+}
+
+/** conmon of this bundle, where one runs. */
+export function conmonOf(bundle: string): ProcessIdentity | undefined {
+  try {
+    const pid = Number(readFileSync(join(bundle, "conmon.pid"), "utf8"));
+    const isConmon = readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "conmon";
+    return isConmon && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`\0${bundle}\0`)
+      ? identify(pid)
+      : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The exit code that conmon wrote: 0 to 255, 128 + signal. undefined while it runs, or where conmon was killed. */
+export function exitCodeOf(bundle: string): number | undefined {
+  try {
+    const text = readFileSync(join(bundle, "exit"), "utf8");
+    return /^-?\d+$/.test(text) ? Number(text) & 0xff : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Waits for the exit code. undefined where there will be none: conmon was killed, or the container is being removed.
+ * @throws the signal's reason
+ */
+export async function waitForExit(
+  bundle: string,
+  conmon: ProcessIdentity | undefined,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
+  for (;;) {
+    signal?.throwIfAborted();
+    let watch: Watch;
+    try {
+      watch = new Watch(bundle, IN_MOVED_TO | IN_CREATE);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+    using held = watch;
+    for (let waiting = true; waiting; waiting = await held.next(RECHECK_MS, signal)) {
+      // In this order: what ends between the two looks has left its code.
+      const gone = conmon === undefined || !isAlive(conmon);
+      const code = exitCodeOf(bundle);
+      if (code !== undefined || gone) return code;
+    }
+  }
+}

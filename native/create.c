@@ -61,6 +61,10 @@ static void open_descriptors(void)
 	create.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (create.proc < 0)
 		die_errno("open /proc");
+	path = plan_get(create.plan, "mount-namespace");
+	create.mounts = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (path && create.mounts < 0)
+		die_errno("open mount namespace %s", path);
 	int ends[2];
 	message_pair(ends);
 	create.outer = ends[0];

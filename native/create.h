@@ -13,6 +13,7 @@ struct create {
 	int start;    /* FIFO that the stage waits on */
 	int result;   /* FIFO that start reads the stage's last words from */
 	int proc;     /* the host's /proc */
+	int mounts;   /* the mount namespace that the container belongs in; -1 for LXC's own */
 	int stdio[3]; /* the container's standard streams */
 };
 

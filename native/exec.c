@@ -109,6 +109,19 @@ static void join_namespaces(int init, int flags)
 		die_errno("join the container's user namespace");
 }
 
+/* The root of a container that has no mount namespace of its own, where the namespace's root is another; else -1. */
+static int open_root(struct plan plan)
+{
+	char path[64];
+	if (!plan_get(plan, "chroot"))
+		return -1;
+	snprintf(path, sizeof path, "/proc/%s/root", plan_get(plan, "pid"));
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		die_errno("open the container's root");
+	return fd;
+}
+
 static _Noreturn void run_process(struct plan plan, struct plan process, int init, int flags, int socket)
 {
 	report_to(socket);
@@ -127,8 +140,13 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 	join_groups(plan);
 	set_labels(process);
 	process_limit(process, 0);
+	int own_root = open_root(plan);
 	join_namespaces(init, flags);
 	close(init);
+	if (own_root >= 0 && (fchdir(own_root) || chroot(".")))
+		die_errno("enter the container's root");
+	if (own_root >= 0)
+		close(own_root);
 	setsid();
 	signals_reset();
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

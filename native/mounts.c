@@ -242,14 +242,16 @@ static void renew(int tree, int target, const char *dest)
 	close(copy);
 }
 
-static void place_tree(int tree, struct plan mount, int root)
+static void place_tree(int tree, struct plan mount, int root, bool early)
 {
 	const char *dest = plan_get(mount, "dest");
 	int target = target_open(root, dest, kind_of(tree));
 	refuse_over_proc(target, dest, false);
 	if (mount_move(tree, target))
 		die_errno("mount %s on %s", plan_get(mount, "source"), dest);
-	renew(tree, target, dest);
+	/* Where there are many of them, in user namespaces, the order is not worth its time. */
+	if (early && plan_get(mount, "propagation"))
+		renew(tree, target, dest);
 	close(target);
 	close(tree);
 }
@@ -305,7 +307,7 @@ static void place_device(struct plan device, int root)
 	const char *name, *dest = plan_get(device, "dest");
 	mode_t mode = (mode_t)plan_unsigned(device, "mode", 0);
 	if (plan_get(device, "host")) {
-		place_tree(take_tree(), device, root);
+		place_tree(take_tree(), device, root, true);
 		return;
 	}
 	int parent = root_parent(root, dest, &name);
@@ -339,11 +341,11 @@ void mounts_place(struct plan plan, int root)
 	for (struct plan rest = plan; plan_next(&rest, &record);) {
 		struct plan item = plan_nested(record);
 		if (!strcmp(record.key, "bind")) {
-			place_tree(take_tree(), item, root);
+			place_tree(take_tree(), item, root, true);
 		} else if (!strcmp(record.key, "late-bind")) {
 			int fd = bind_open(item, plan_get(item, "dest"));
-			set_attributes(fd, item, plan_get(item, "dest"));
-			place_tree(fd, item, root);
+			bind_prepare(fd, item, plan_get(item, "dest"));
+			place_tree(fd, item, root, false);
 		} else if (!strcmp(record.key, "filesystem")) {
 			place_filesystem(item, root);
 		} else if (!strcmp(record.key, "remount")) {

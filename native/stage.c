@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,27 @@ static void seal_root(struct plan plan, int root)
 		die_errno("make the root file system read-only");
 }
 
+/*
+ * A container in the caller's mount namespace, or in one given by its path: what LXC built in a namespace of its own
+ * moves there as one tree, and becomes the process' root. Returns the root anew.
+ */
+static int move_tree(struct create *create, int root)
+{
+	const char *place = plan_get(create->plan, "mount-place");
+	int tree = open_tree(root, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (tree < 0 || setns(create->mounts, CLONE_NEWNS))
+		die_errno("enter mount namespace %s", plan_get(create->plan, "mount-namespace"));
+	int target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (target < 0 || mount_move(tree, target))
+		die_errno("mount the root file system on %s", place);
+	if (fchdir(tree) || chroot("."))
+		die_errno("change root to %s", place);
+	close(target);
+	close(root);
+	close(create->mounts);
+	return tree;
+}
+
 /* Blocks until `start` writes to the FIFO. */
 static void wait_for_start(int fifo)
 {
@@ -125,9 +147,13 @@ void stage_run(struct create *create)
 		terminal_take(process, root, create->inner, true);
 	set_sysctls(create);
 	process_make_cwd(process, root);
-	process_prepare(process);
 	mounts_protect(plan, root);
 	seal_root(plan, root);
+	if (create->mounts >= 0)
+		root = move_tree(create, root);
+	if (!plan_get(plan, "user-namespace"))
+		process_limit(process, 0);
+	process_prepare(process);
 	close(create->proc);
 	close(root);
 

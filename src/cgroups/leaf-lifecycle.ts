@@ -2,7 +2,7 @@
 import { chownSync, existsSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf, isMissing, messageOf } from "../host/errors.ts";
-import { inheritCpuset } from "./cpuset.ts";
+import { prepareCpuset } from "./cpuset.ts";
 import { CgroupError, type CgroupLayout } from "./hierarchy.ts";
 import { waitEmpty } from "./kill.ts";
 import { childrenOf, type Leaf, processesBelow, readFile, writeControl } from "./leaf.ts";
@@ -33,7 +33,7 @@ export function prepareLeaf(layout: CgroupLayout, leaf: Leaf): void {
   }
   const cpuset = layout.hierarchies.find((h) => h.version === 1 && h.controllers.includes("cpuset"));
   const cpusetLeaf = leaf.folderOf("cpuset");
-  if (cpuset !== undefined && cpusetLeaf !== undefined) inheritCpuset(cpuset.mountPoint, dirname(cpusetLeaf));
+  if (cpuset !== undefined && cpusetLeaf !== undefined) prepareCpuset(cpuset.mountPoint, dirname(cpusetLeaf));
   const unified = layout.hierarchies.find((h) => h.version === 2);
   if (unified !== undefined && leaf.unified !== undefined) {
     enableBelow(unified.root, dirname(leaf.unified), unified.controllers);

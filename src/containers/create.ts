@@ -1,6 +1,7 @@
 /** `create`: everything but the user's program. What it does is planned first; a failure or a kill leaves nothing. */
 import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
+import { openAttachWindow } from "../cgroups/attach-window.ts";
 import { planGroups } from "../cgroups/group-path.ts";
 import { type CgroupLayout, detectLayout } from "../cgroups/hierarchy.ts";
 import { Leaf } from "../cgroups/leaf.ts";
@@ -11,7 +12,7 @@ import { mkfifo } from "../host/libc.ts";
 import { lxcConfig, makesNamespace, namespaceOf } from "../lxc/config.ts";
 import { planCreate } from "../lxc/create-plan.ts";
 import { consoleFdOf, runNative } from "../lxc/native.ts";
-import type { Config } from "../spec/config.ts";
+import type { Config, IntelRdt } from "../spec/config.ts";
 import { type ContainerId, parseContainerId } from "../spec/container-id.ts";
 import { faultText, parseConfig } from "../spec/parse.ts";
 import { recordEvent } from "../telemetry/events.ts";
@@ -45,16 +46,17 @@ export interface TerminalOptions {
 export async function createContainer(options: CreateOptions & TerminalOptions): Promise<CreatedContainer> {
   const { store, log } = options;
   const id = parseContainerId(options.id);
+  const layout = detectLayout();
+  openAttachWindow(layout);
   const { bundle, text } = readBundle(options);
   const { config, warnings } = parseConfig(text);
   for (const warning of warnings) log.warning(faultText(warning));
   const rootfs = isAbsolute(config.root.path) ? config.root.path : join(bundle, config.root.path);
-  await refuseUnsupported(config, rootfs);
+  await refuseUnsupported(config, rootfs, layout);
   checkTerminal(options, config);
 
   using lock = await store.lock(id);
   if (store.exists(id)) throw alreadyExists(id);
-  const layout = detectLayout();
   const record = newRecord(options, id, config, layout, { bundle, rootfs: realpathSync(rootfs) });
   let made = false;
   try {
@@ -140,6 +142,7 @@ function stateFiles(directory: string) {
   return {
     lxcPath: `${directory}/lxc`,
     lxcConfig: `${directory}/lxc.conf`,
+    rootfs: `${directory}/rootfs`,
     lxcLog: `${directory}/lxc.log`,
     startFifo: `${directory}/start.fifo`,
     resultFifo: `${directory}/result.fifo`,
@@ -165,14 +168,13 @@ async function build(
   chmodSync(files.lxcPath, 0o711);
   mkfifo(files.startFifo, 0o600);
   mkfifo(files.resultFifo, 0o600);
-  const reach = `${directory}/rootfs`;
-  if (userNamespace) {
-    mkdirSync(reach);
-    chmodSync(reach, 0o755);
+  if (userNamespace || !makesNamespace(config, "mount")) {
+    mkdirSync(files.rootfs);
+    chmodSync(files.rootfs, 0o755);
   }
   const lxcText = lxcConfig({
     config,
-    rootfs: userNamespace ? reach : record.rootfs,
+    rootfs: userNamespace ? files.rootfs : record.rootfs,
     groups,
     logFile: files.lxcLog,
     noNewKeyring: options.noNewKeyring,
@@ -190,7 +192,7 @@ async function build(
     config,
     bundle: record.bundle,
     rootfs: record.rootfs,
-    ...(userNamespace ? { rootfsReach: reach } : {}),
+    ...(userNamespace ? { rootfsReach: files.rootfs } : {}),
     files,
     monitorGroups: Object.values(groups.monitors),
     mounts: {
@@ -201,6 +203,7 @@ async function build(
         controllers,
         leaf: groups.leaves[key] ?? "",
       })),
+      userNamespace,
       cgroupNamespace: makesNamespace(config, "cgroup"),
       mountLabel: config.linux?.mountLabel,
       uidMappings: config.linux?.uidMappings,
@@ -227,8 +230,20 @@ async function build(
   store.save({ ...record, init });
   await limitContainer(record, config);
   await setOomScore(init.pid, config.process.oomScoreAdj, log);
+  if (config.linux?.intelRdt !== undefined) await joinCacheClass(config.linux.intelRdt, id, init.pid);
+  if (config.linux?.netDevices !== undefined) {
+    const { moveNetDevices } = await import("./net-devices.ts");
+    await moveNetDevices(config.linux.netDevices, init.pid);
+  }
   const created: ContainerRecord = { ...record, init, phase: "created" };
   if (options.pidFile !== undefined) writeFileAtomic(options.pidFile, String(init.pid), { mode: 0o644 });
   store.save(created);
   return created;
+}
+
+/** Puts init into its class of service; `delete` removes what is made here. */
+async function joinCacheClass(rdt: IntelRdt, id: string, pid: number): Promise<void> {
+  const { applyRdt, planRdt, resctrlRoot } = await import("../cgroups/rdt.ts");
+  const root = resctrlRoot();
+  if (root !== undefined) applyRdt(rdt, planRdt(rdt, root, id), pid);
 }

@@ -1,8 +1,8 @@
 /** `exec`: one more process in a running container. This process becomes the C program that joins it. */
 import { readFileSync } from "node:fs";
-import { becomeNative } from "../lxc/native.ts";
+import { makesNamespace, namespaceOf } from "../lxc/config.ts";
 import { stateTail } from "../lxc/create-plan.ts";
-import { namespaceOf } from "../lxc/config.ts";
+import { becomeNative } from "../lxc/native.ts";
 import { Plan } from "../lxc/plan.ts";
 import { planProcess } from "../lxc/process-plan.ts";
 import type { Capabilities, Config, Process } from "../spec/config.ts";
@@ -29,7 +29,8 @@ export async function execProcess(options: ExecOptions): Promise<number> {
       fix: `Resume it first: proxmox-lxcri resume ${id}`,
     });
   }
-  if (status === "stopped" || status === "creating" || record.init === undefined) throw notRunning(id, status);
+  if (status === "stopped" || status === "creating" || record.init === undefined)
+    throw notRunning(id, status);
   const { config } = parseConfig(readFileSync(store.configPath(id), "utf8"));
   const process = processOf(options.process, config, options);
   const decided = await decideProcess(process, {
@@ -43,6 +44,7 @@ export async function execProcess(options: ExecOptions): Promise<number> {
   const plan = new Plan()
     .add("pid", record.init.pid)
     .add("start-time", record.init.startTime)
+    .add("chroot", !makesNamespace(config, "mount"))
     .addAll("cgroup", groupFiles(record, options.cgroups))
     .add("detach", options.detach)
     .add("pid-file", options.pidFile)
@@ -72,10 +74,14 @@ function groupFiles(record: ContainerRecord, wanted: readonly string[]): string[
   for (const entry of wanted) {
     const [, controllers, path = ""] = /^(?:([\w=,]+):)?(.*)$/.exec(entry) ?? [];
     if (path.split("/").includes("..")) {
-      throw new ContainerError("cgroup-path-invalid", `--cgroup ${JSON.stringify(entry)}: must not contain ".."`);
+      throw new ContainerError(
+        "cgroup-path-invalid",
+        `--cgroup ${JSON.stringify(entry)}: must not contain ".."`,
+      );
     }
     for (const [key, folder] of Object.entries(folders)) {
-      const shares = controllers === undefined || key.split(",").some((name) => controllers.split(",").includes(name));
+      const shares =
+        controllers === undefined || key.split(",").some((name) => controllers.split(",").includes(name));
       if (shares) below.set(key, `${folder}/${path}`);
     }
   }

@@ -2,19 +2,22 @@
  * What a valid config asks and this node cannot do, found out before anything is made (docs/probes.md). Each check
  * names the property; all of them are reported at once.
  */
-import { existsSync, statSync } from "node:fs";
-import { messageOf } from "../host/errors.ts";
-import type { Config } from "../spec/config.ts";
+import { closeSync, constants, existsSync, openSync, readlinkSync, statSync } from "node:fs";
+import type { CgroupLayout } from "../cgroups/hierarchy.ts";
+import { isMissing, messageOf } from "../host/errors.ts";
+import { makesNamespace, namespaceOf } from "../lxc/config.ts";
+import type { Config, NamespaceType } from "../spec/config.ts";
 import { type Fault, SpecError } from "../spec/parse.ts";
 
 /** @throws SpecError `invalid-config` listing every property that cannot be applied */
-export async function refuseUnsupported(config: Config, rootfs: string): Promise<void> {
+export async function refuseUnsupported(config: Config, rootfs: string, layout: CgroupLayout): Promise<void> {
   const faults = [
     ...rootFaults(config, rootfs),
     ...namespaceFaults(config),
+    ...(await deviceFaults(config)),
     ...(await labelFaults(config)),
     ...(await seccompFaults(config)),
-    ...(await resourceFaults(config)),
+    ...(await resourceFaults(config, layout)),
   ];
   if (faults.length > 0) throw new SpecError("config.json", faults);
 }
@@ -30,24 +33,55 @@ function rootFaults(config: Config, rootfs: string): Fault[] {
   }
 }
 
-/** LXC always makes the mount namespace, and pivots in it; a path must be there. */
+/** What /proc/<pid>/ns calls a namespace of the spec's type, where that is another name. */
+const KERNEL_NAMES: Partial<Record<NamespaceType, string>> = { mount: "mnt", network: "net" };
+
+/** Why the file is no namespace of this type (config-linux.md, "Namespaces": an error then). */
+function namespaceFault(type: NamespaceType, path: string): string | undefined {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const [kind] = readlinkSync(`/proc/self/fd/${fd}`).split(":[");
+      const expected = KERNEL_NAMES[type] ?? type;
+      return kind === expected ? undefined : `${path}: is no ${type} namespace`;
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return isMissing(error) ? `${path}: no such file or directory` : `${path}: ${messageOf(error)}`;
+  }
+}
+
 function namespaceFaults(config: Config): Fault[] {
   const namespaces = config.linux?.namespaces ?? [];
   const faults: Fault[] = [];
-  if (!namespaces.some(({ type }) => type === "mount")) {
-    faults.push({ path: "linux.namespaces", message: "a mount namespace is needed: LXC always makes one" });
-  }
   namespaces.forEach(({ type, path }, i) => {
     const where = `linux.namespaces[${i}]`;
-    if (type === "mount" && path) {
-      faults.push({ path: where, message: "a mount namespace cannot be joined: LXC would change its root" });
-    } else if (path && !existsSync(path)) {
-      faults.push({ path: `${where}.path`, message: `${path}: no such file or directory` });
-    }
+    const fault = path ? namespaceFault(type, path) : undefined;
+    if (fault !== undefined) faults.push({ path: `${where}.path`, message: fault });
     if (type === "time" && !existsSync("/proc/self/ns/time")) {
       faults.push({ path: where, message: "this kernel has no time namespaces (CONFIG_TIME_NS)" });
     }
   });
+  if (makesNamespace(config, "user") && !makesNamespace(config, "mount")) {
+    const message =
+      "a new user namespace needs a new mount namespace: the kernel lets its root enter no other (setns(2))";
+    faults.push({ path: "linux.namespaces", message });
+  }
+  return faults;
+}
+
+async function deviceFaults(config: Config): Promise<Fault[]> {
+  const { netDevices, intelRdt } = config.linux ?? {};
+  const faults: Fault[] = [];
+  if (netDevices !== undefined) {
+    const { netDeviceFaults } = await import("./net-devices.ts");
+    faults.push(...(await netDeviceFaults(netDevices, namespaceOf(config, "network"))));
+  }
+  if (intelRdt !== undefined) {
+    const { probeRdt, resctrlRoot } = await import("../cgroups/rdt.ts");
+    faults.push(...probeRdt(intelRdt, resctrlRoot()));
+  }
   return faults;
 }
 
@@ -87,9 +121,8 @@ async function seccompFaults({ linux }: Config): Promise<Fault[]> {
     .map(({ path, message }) => ({ path: path ? `linux.seccomp.${path}` : "linux.seccomp", message }));
 }
 
-async function resourceFaults({ linux }: Config): Promise<Fault[]> {
+async function resourceFaults({ linux }: Config, layout: CgroupLayout): Promise<Fault[]> {
   if (linux?.resources === undefined) return [];
-  const { detectLayout } = await import("../cgroups/hierarchy.ts");
   const { probeResources } = await import("../cgroups/probe.ts");
-  return [...probeResources(detectLayout(), linux.resources)];
+  return [...probeResources(layout, linux.resources)];
 }

@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs
 import { userInfo } from "node:os";
 import { errnoOf, isMissing } from "../host/errors.ts";
 import { writeFileAtomic } from "../host/files.ts";
+import { unmountAll } from "../host/mount-point.ts";
 import { processStat } from "../host/process.ts";
 import { parseContainerId } from "../spec/container-id.ts";
 import { alreadyExists, damaged, notFound } from "./errors.ts";
@@ -111,6 +112,11 @@ export class ContainerStore {
     } catch (error) {
       if (isMissing(error)) return;
       throw error;
+    }
+    // A container in our mount namespace has its root file system mounted here: never remove what is below it.
+    if (names.includes("rootfs")) {
+      unmountAll(`${directory}/rootfs`);
+      rmdirSync(`${directory}/rootfs`);
     }
     for (const name of names) {
       if (name !== "state.json") rmSync(`${directory}/${name}`, { recursive: true, force: true });

@@ -49,16 +49,22 @@ export function lxcConfig(input: LxcConfigInput): string {
   const set = (key: string, value: string): void => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
     if (/[\x00-\x1f\x7f]/.test(value)) {
-      throw new LxcriError("lxc-config-value", `${key}: ${JSON.stringify(value)} contains a control character`);
+      throw new LxcriError(
+        "lxc-config-value",
+        `${key}: ${JSON.stringify(value)} contains a control character`,
+      );
     }
     lines.push(`${key} = ${value}`);
   };
-  const namespaces = (config.linux?.namespaces ?? []).filter(({ type }) => type !== "time");
+  // LXC cannot do without a mount namespace, nor join one; the C program leaves it again where the config wants.
+  const namespaces = (config.linux?.namespaces ?? []).filter(
+    ({ type }) => type !== "time" && type !== "mount",
+  );
   set("lxc.rootfs.path", `dir:${input.rootfs}`);
   set("lxc.rootfs.managed", "0");
   set(
     "lxc.namespace.clone",
-    namespaces.filter(isNew).map(({ type }) => LXC_NAMES[type]).join(" "),
+    ["mnt", ...namespaces.filter(isNew).map(({ type }) => LXC_NAMES[type])].join(" "),
   );
   for (const { type, path } of namespaces) if (path) set(`lxc.namespace.share.${LXC_NAMES[type]}`, path);
   for (const [letter, mappings] of [

@@ -1,7 +1,7 @@
 /** Everything that the C program does for `create`. Pure. */
 import type { Config, Hook, TimeOffsets } from "../spec/config.ts";
-import { HOOK_NAMES } from "../spec/names.ts";
 import { parseMountOptions } from "../spec/mount-options.ts";
+import { HOOK_NAMES } from "../spec/names.ts";
 import { sysctlPath } from "../spec/sysctl.ts";
 import { makesNamespace, namespaceOf } from "./config.ts";
 import { addDevices } from "./device-plan.ts";
@@ -22,6 +22,8 @@ export interface CreatePlanInput {
     /** Folder that LXC takes for its own. */
     readonly lxcPath: string;
     readonly lxcConfig: string;
+    /** Folder that the root file system may be mounted on. */
+    readonly rootfs: string;
     readonly lxcLog: string;
     readonly startFifo: string;
     readonly resultFifo: string;
@@ -74,7 +76,8 @@ function addTime(plan: Plan, config: Config): void {
   const offsets: TimeOffsets = config.linux?.timeOffsets ?? {};
   for (const clock of ["monotonic", "boottime"] as const) {
     const offset = offsets[clock];
-    if (offset !== undefined) plan.add("time-offset", `${clock} ${offset.secs ?? 0} ${offset.nanosecs ?? 0}\n`);
+    if (offset !== undefined)
+      plan.add("time-offset", `${clock} ${offset.secs ?? 0} ${offset.nanosecs ?? 0}\n`);
   }
 }
 
@@ -102,7 +105,10 @@ export function planCreate(input: CreatePlanInput): Plan {
     .add("console-fd", input.consoleFd)
     .add("pidfd-socket", input.pidfdSocket)
     .add("oci-version", config.ociVersion)
-    .add("state", stateTail({ ...config, annotations: config.annotations ?? {}, id: input.id, bundle: input.bundle }))
+    .add(
+      "state",
+      stateTail({ ...config, annotations: config.annotations ?? {}, id: input.id, bundle: input.bundle }),
+    )
     .add("hostname", config.hostname)
     .add("domainname", config.domainname)
     .add("user-namespace", namespaceOf(config, "user") !== undefined)
@@ -119,6 +125,11 @@ export function planCreate(input: CreatePlanInput): Plan {
     .addAll("readonly", linux?.readonlyPaths)
     .add("mask-data", input.mounts.mountLabel ? `context="${input.mounts.mountLabel}"` : undefined);
   addTime(plan, config);
+  if (!makesNamespace(config, "mount")) {
+    plan
+      .add("mount-namespace", namespaceOf(config, "mount")?.path ?? "/proc/self/ns/mnt")
+      .add("mount-place", files.rootfs);
+  }
   plan.add("runtime-hooks", (hooks?.prestart?.length ?? 0) + (hooks?.createRuntime?.length ?? 0) > 0);
   for (const kind of HOOK_NAMES) {
     const inRuntime = kind === "prestart" || kind === "createRuntime";
@@ -127,7 +138,10 @@ export function planCreate(input: CreatePlanInput): Plan {
   if (input.listener !== undefined) {
     plan
       .add("listener-path", input.listener.path)
-      .add("listener-metadata", input.listener.metadata ? JSON.stringify(input.listener.metadata) : undefined);
+      .add(
+        "listener-metadata",
+        input.listener.metadata ? JSON.stringify(input.listener.metadata) : undefined,
+      );
   }
   return plan.add("process", planProcess(config.process, linux, input.process));
 }

@@ -1,7 +1,7 @@
 /** config.json `mounts` as the C program's records, in order. Pure. */
 import { isAbsolute, join, normalize, resolve } from "node:path";
 import type { IdMapping, Mount } from "../spec/config.ts";
-import { MOUNT_ATTR, MS, type MountOptions, parseMountOptions } from "../spec/mount-options.ts";
+import { MOUNT_ATTR, type MountOptions, MS, parseMountOptions } from "../spec/mount-options.ts";
 import { Plan } from "./plan.ts";
 
 /** One cgroup hierarchy that a container may see. */
@@ -20,6 +20,8 @@ export interface MountContext {
   /** Relative bind sources count from here. */
   readonly bundle: string;
   readonly hierarchies: readonly VisibleHierarchy[];
+  /** The container's root is not the host's, and may not reach what it may bind. */
+  readonly userNamespace: boolean;
   /** The container has a cgroup namespace of its own: a mount shows its group as the root. */
   readonly cgroupNamespace: boolean;
   /** SELinux label of mounts, where one is set. */
@@ -100,7 +102,9 @@ function planBind(mount: Mount, options: MountOptions, context: MountContext): M
     .add("recursive", options.bind === "rbind");
   addOptions(plan, options);
   addIdmap(plan, mount, options, context);
-  return [{ key: "bind", plan }];
+  // Opened on the host where it must be: to stay a peer of the host's mount, or as the host's root.
+  const early = context.userNamespace || options.propagation.some((type) => type & MS.SHARED);
+  return [{ key: early ? "bind" : "late-bind", plan }];
 }
 
 /** A label that holds commas (categories do) is quoted, as mount(8) does. */
@@ -108,7 +112,12 @@ const labelOption = (label: string): string => `context="${label}"`;
 
 const TAKES_NO_LABEL = new Set(["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue"]);
 
-function filesystemData(type: string, source: string, options: MountOptions, label: string | undefined): string {
+function filesystemData(
+  type: string,
+  source: string,
+  options: MountOptions,
+  label: string | undefined,
+): string {
   const data = options.data.filter((option) => !option.startsWith("x-"));
   for (const [flag, name] of FILESYSTEM_FLAGS) if (options.flags.set & flag) data.push(name);
   // A block device must not be written to at all, not even its journal.

@@ -63,12 +63,27 @@ function readAll(fd: number): string {
   return bytes.toString();
 }
 
+/** Descriptors that a run of the C program gets beside its standard streams. */
+export interface Inheritance {
+  /** How many of ours, from 3 up, keep their numbers. */
+  readonly preserveFds: number;
+  /** The terminal's socket; it gets the number {@link consoleFdOf}. */
+  readonly console?: number;
+}
+
+/** The number that {@link Inheritance.console} has in the C program. */
+export const consoleFdOf = (preserveFds: number): number => 3 + preserveFds + 2;
+
 /**
- * Runs `native create|hooks` to its end; standard streams and `preserveFds` descriptors from 3 up are the
- * caller's. Synchronous: nothing else happens meanwhile, and it saves the event loop's start.
+ * Runs `native create|hooks` to its end. Synchronous: nothing else happens meanwhile, and it saves the event
+ * loop's start.
  * @throws NativeError `native-failed` with the program's own words
  */
-export function runNative(command: "create" | "hooks", plan: Plan, preserveFds = 0): NativeReport {
+export function runNative(
+  command: "create" | "hooks",
+  plan: Plan,
+  { preserveFds, console }: Inheritance = { preserveFds: 0 },
+): NativeReport {
   const program = openProgram();
   const planFd = memoryFile("plan", plan.bytes(), false);
   const resultFd = memfdCreate("result", false);
@@ -76,7 +91,7 @@ export function runNative(command: "create" | "hooks", plan: Plan, preserveFds =
     const preserved = Array.from({ length: preserveFds }, (_, i) => 3 + i);
     const first = 3 + preserveFds;
     const { exitCode, signalCode } = Bun.spawnSync([`/proc/${process.pid}/fd/${program}`, command, `${first}`, `${first + 1}`], {
-      stdio: ["inherit", "inherit", "inherit", ...preserved, planFd, resultFd],
+      stdio: ["inherit", "inherit", "inherit", ...preserved, planFd, resultFd, ...(console === undefined ? [] : [console])],
       env: {},
     });
     const report = parseReport(readAll(resultFd));

@@ -1,7 +1,6 @@
 /** `create`: everything but the user's program. What it does is planned first; a failure or a kill leaves nothing. */
 import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
-import { openAttachWindow } from "../cgroups/attach-window.ts";
 import { planGroups } from "../cgroups/group-path.ts";
 import { type CgroupLayout, detectLayout } from "../cgroups/hierarchy.ts";
 import { Leaf } from "../cgroups/leaf.ts";
@@ -47,7 +46,6 @@ export async function createContainer(options: CreateOptions & TerminalOptions):
   const { store, log } = options;
   const id = parseContainerId(options.id);
   const layout = detectLayout();
-  openAttachWindow(layout);
   const { bundle, text } = readBundle(options);
   const { config, warnings } = parseConfig(text);
   for (const warning of warnings) log.warning(faultText(warning));

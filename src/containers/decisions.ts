@@ -1,8 +1,9 @@
 /** What the security room decides about a process of a container, with its warnings logged. */
-import type { Linux, Process } from "../spec/config.ts";
+
 import type { ProcessDecisions } from "../lxc/process-plan.ts";
 import { ownCapabilities, planCapabilities } from "../security/capabilities.ts";
 import type { SeccompProgram } from "../security/seccomp/compile.ts";
+import type { Linux, Process } from "../spec/config.ts";
 import type { Logger } from "../telemetry/log.ts";
 
 /** How {@link decideProcess} decides. */
@@ -48,7 +49,11 @@ async function decideRlimits({ rlimits }: Process) {
 }
 
 /** Sets `oom_score_adj` of a process, clamped to what the node allows, with a warning. */
-export async function setOomScore(pid: number | "self", wanted: number | undefined, log: Logger): Promise<void> {
+export async function setOomScore(
+  pid: number | "self",
+  wanted: number | undefined,
+  log: Logger,
+): Promise<void> {
   if (wanted === undefined) return;
   const { planOomScoreAdj, probeOom } = await import("../security/oom.ts");
   const { writeFileSync } = await import("node:fs");

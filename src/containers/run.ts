@@ -18,7 +18,10 @@ export async function runContainer(options: RunContainerOptions): Promise<number
   const [inner, outer] = foreground && options.consoleSocket === undefined ? packetPair() : [-1, -1];
   // The container's init must become this process' child for its exit code to be known.
   if (foreground) prctl(PR_SET_CHILD_SUBREAPER, 1);
-  const { record, config } = await createContainer({ ...options, ...(inner < 0 ? {} : { consoleFd: inner }) });
+  const { record, config } = await createContainer({
+    ...options,
+    ...(inner < 0 ? {} : { consoleFd: inner }),
+  });
   try {
     await startContainer({ store, id, log });
   } catch (error) {

@@ -17,6 +17,8 @@ import { statusOf } from "./status.ts";
  */
 export async function startContainer(target: ContainerTarget): Promise<ContainerRecord> {
   const { store, id, log } = target;
+  // Before the lock: asking for what is not there must leave no lock file.
+  store.load(id);
   using _lock = await store.lock(id);
   const record = store.load(id);
   const status = statusOf(store, record);

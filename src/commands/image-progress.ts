@@ -31,7 +31,7 @@ export class ProgressView implements Disposable {
   readonly #terminal: boolean;
   readonly #layers = new Map<string, ImageProgress>();
   #drawn = 0;
-  #drawnAt = 0;
+  #drawnAt = Number.NEGATIVE_INFINITY;
 
   constructor(write: (text: string) => void, terminal: boolean) {
     this.#write = write;

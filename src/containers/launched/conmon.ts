@@ -62,7 +62,7 @@ export function conmonArguments(plan: ConmonPlan, program: string): string[] {
  * @throws LxcriError `conmon-missing`, `create-failed` with the runtime's own words
  */
 export async function createUnderConmon(plan: ConmonPlan): Promise<ProcessIdentity> {
-  for (const name of ["exit", "conmon.pid", "pid"]) rmSync(join(plan.bundle, name), { force: true });
+  for (const name of ["exit", "oom", "conmon.pid", "pid"]) rmSync(join(plan.bundle, name), { force: true });
   const ends = new Int32Array(2);
   call("pipe2", [ends, O_CLOEXEC]);
   const [reader = -1, writer = -1] = ends;
@@ -70,7 +70,8 @@ export async function createUnderConmon(plan: ConmonPlan): Promise<ProcessIdenti
     const child = Bun.spawn(conmonArguments(plan, ownProgram()), {
       stdio: ["ignore", "ignore", "ignore", writer],
       env: { ...ENVIRONMENT, _OCI_SYNCPIPE: "3" },
-      cwd: "/",
+      // It leaves the file `oom` here when the kernel kills for want of memory.
+      cwd: plan.bundle,
     });
     closeSync(writer);
     const line = await readLine(reader, CREATE_TIMEOUT);

@@ -1,7 +1,7 @@
 /** `cp`: files between the host and a container, running or stopped, within the container's root. */
 import { fstatSync, readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { close, O_PATH, openBeneath, openDirectory } from "../../host/at.ts";
+import { chownAt, close, mkdirAt, O_PATH, openBeneath, openDirectory } from "../../host/at.ts";
 import { type CopyOptions, copyContents, copyTree } from "../../host/copy-tree.ts";
 import { errnoOf, isMissing, LxcriError } from "../../host/errors.ts";
 import { toHostId } from "../../security/userns.ts";
@@ -93,8 +93,8 @@ function copyBetween(source: number, from: string, target: number, to: string, o
   try {
     const into = openFolder(target, to);
     if (contents || name === "") {
-      if (into === undefined) throw missing("target", to, undefined);
-      closing(into, () => copyContents(parent, into, options));
+      const folder = into ?? makeFolder(target, to, options);
+      closing(folder, () => copyContents(parent, folder, options));
       return;
     }
     const place = into ?? (to.endsWith("/") ? undefined : openFolder(target, dirname(to)));
@@ -106,6 +106,19 @@ function copyBetween(source: number, from: string, target: number, to: string, o
   } finally {
     close(parent);
   }
+}
+
+/** A content without a folder to go to makes one. */
+function makeFolder(root: number, path: string, { uid, gid }: CopyOptions): number {
+  const parent = openFolder(root, dirname(path));
+  if (parent === undefined) throw missing("target", path, undefined);
+  closing(parent, () => {
+    mkdirAt(parent, basename(path), 0o755);
+    chownAt(parent, basename(path), uid, gid);
+  });
+  const made = openFolder(root, path);
+  if (made === undefined) throw missing("target", path, undefined);
+  return made;
 }
 
 function closing(fd: number, work: () => void): void {

@@ -2,8 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { isMissing } from "../../host/errors.ts";
 import { IN_MODIFY, Watch } from "../../host/inotify.ts";
-import { isAlive } from "../status.ts";
-import { conmonOf } from "./conmon.ts";
+import { conmonOf, waitForExit } from "./conmon.ts";
 import { LineCutter, type LogEntry, parseLogLine } from "./log-lines.ts";
 import type { LaunchedRecord, LaunchedStore } from "./record.ts";
 
@@ -20,8 +19,8 @@ export interface LogQuery {
 
 const PIECE = 65_536;
 const NEWLINE = 0x0a;
-/** conmon's death is not told to us: look now and then; ms. */
-const RECHECK_MS = 2_000;
+/** setTimeout's longest, ms. */
+const FOREVER = 2 ** 31 - 1;
 
 /** The entries asked for. */
 export async function* readLog(
@@ -56,15 +55,20 @@ export async function* readLog(
     };
     yield* rest();
     if (!query.follow) return;
-    const conmon = conmonOf(launched.bundle(name));
-    for (;;) {
-      using watch = new Watch(launched.logPath(name), IN_MODIFY);
-      for (let changed = true; changed; changed = await watch.next(RECHECK_MS, query.signal)) {
-        // In this order: what it wrote last is there when it has gone.
-        const over = conmon === undefined || !isAlive(conmon) || query.signal?.aborted === true;
-        yield* rest();
-        if (over) return;
+    const over = new AbortController();
+    const stop = query.signal === undefined ? over.signal : AbortSignal.any([query.signal, over.signal]);
+    const bundle = launched.bundle(name);
+    // Where its exit code is, all that it has said is in the log.
+    const ended = waitForExit(bundle, conmonOf(bundle), stop).finally(() => over.abort());
+    ended.catch(() => {});
+    try {
+      while (!stop.aborted) {
+        using watch = new Watch(launched.logPath(name), IN_MODIFY);
+        for (let more = true; more; more = await watch.next(FOREVER, stop)) yield* rest();
       }
+      yield* rest();
+    } finally {
+      over.abort();
     }
   } finally {
     closeSync(fd);

@@ -1,5 +1,5 @@
 /** What a launched container is doing, or did. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isMissing } from "../../host/errors.ts";
 import type { Status } from "../../spec/state.ts";
@@ -18,6 +18,8 @@ export interface LaunchedState extends LaunchedRecord {
   readonly exitCode?: number;
   /** RFC 3339, UTC; with the exit code. */
   readonly finished?: string;
+  /** The kernel has killed a process of it for want of memory. */
+  readonly outOfMemory: boolean;
   readonly bundle: string;
   readonly logPath: string;
 }
@@ -52,6 +54,7 @@ export function stateOfLaunched(launched: LaunchedStore, record: LaunchedRecord)
     ...record,
     ...now,
     ...(now.status === "stopped" ? endOf(bundle) : {}),
+    outOfMemory: existsSync(join(bundle, "oom")),
     bundle,
     logPath: launched.logPath(record.name),
   };

@@ -38,6 +38,16 @@ static void end_monitor(void)
 		rmdir(record.value);
 }
 
+/* The namespace whose file the plan names, or -1. */
+static int open_namespace(const char *key)
+{
+	const char *path = plan_get(create.plan, key);
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (path && fd < 0)
+		die_errno("open namespace %s", path);
+	return fd;
+}
+
 static void open_descriptors(void)
 {
 	int first = 3 + (int)plan_number(create.process, "preserve", 0);
@@ -61,10 +71,8 @@ static void open_descriptors(void)
 	create.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (create.proc < 0)
 		die_errno("open /proc");
-	path = plan_get(create.plan, "mount-namespace");
-	create.mounts = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	if (path && create.mounts < 0)
-		die_errno("open mount namespace %s", path);
+	create.mounts = open_namespace("mount-namespace");
+	create.cgroups = open_namespace("cgroup-namespace");
 	int ends[2];
 	message_pair(ends);
 	create.outer = ends[0];

@@ -14,6 +14,7 @@ struct create {
 	int result;   /* FIFO that start reads the stage's last words from */
 	int proc;     /* the host's /proc */
 	int mounts;   /* the mount namespace that the container belongs in; -1 for LXC's own */
+	int cgroups;  /* the cgroup namespace to join, or -1 */
 	int stdio[3]; /* the container's standard streams */
 };
 

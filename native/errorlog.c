@@ -60,7 +60,12 @@ static void show(char letter, const char *text)
 void errorlog_open(struct plan plan)
 {
 	const char *format = plan_get(plan, "log-format");
-	log_path = plan_get(plan, "log");
-	log_json = format && !strcmp(format, "json");
+	errorlog_use(plan_get(plan, "log"), format && !strcmp(format, "json"));
+}
+
+void errorlog_use(const char *path, bool json)
+{
+	log_path = path;
+	log_json = json;
 	report_through(show);
 }

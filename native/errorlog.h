@@ -9,5 +9,7 @@
  * it names a log file, to that as the text or JSON line that the TypeScript side writes.
  */
 void errorlog_open(struct plan plan);
+/* The same without a plan: a path or NULL, and whether lines are JSON. */
+void errorlog_use(const char *path, bool json);
 
 #endif

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "errorlog.h"
+#include "identity.h"
+#include "label.h"
 #include "listener.h"
 #include "message.h"
 #include "namespaces.h"
@@ -34,56 +36,13 @@ static struct plan load(int plan_fd, struct plan *process)
 	return plan;
 }
 
-static unsigned long long start_time(pid_t pid)
-{
-	char path[64], text[1024];
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	FILE *file = fopen(path, "re");
-	size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
-	if (file)
-		fclose(file);
-	text[size] = '\0';
-	char *at = strrchr(text, ')');
-	unsigned long long ticks = 0;
-	/* Field 22; the name in parentheses, which may hold anything, is field 2. */
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		ticks = strtoull(at, NULL, 10);
-	return ticks;
-}
-
 /* The container's init by descriptor, sure to be the one that the plan means. */
 static int open_init(struct plan plan, pid_t init)
 {
 	int fd = (int)syscall(SYS_pidfd_open, init, 0);
-	if (fd < 0 || start_time(init) != plan_unsigned(plan, "start-time", 0))
+	if (fd < 0 || !identity_holds(plan))
 		die("container not running");
 	return fd;
-}
-
-static void write_label(const char *file, const char *label)
-{
-	char path[64];
-	snprintf(path, sizeof path, "/proc/thread-self/attr/%s", file);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, label, strlen(label)) != (ssize_t)strlen(label))
-		die_errno("set the label %s", label);
-	close(fd);
-}
-
-/* The label is for the next execve; it is written while /proc is still the host's. */
-static void set_labels(struct plan process)
-{
-	const char *profile = plan_get(process, "apparmor");
-	if (profile) {
-		char command[512];
-		snprintf(command, sizeof command, "exec %s", profile);
-		write_label(access("/proc/thread-self/attr/apparmor/exec", F_OK) ? "exec" : "apparmor/exec", command);
-	}
-	const char *label = plan_get(process, "selinux");
-	if (label)
-		write_label("exec", label);
 }
 
 static void join_groups(struct plan plan)
@@ -138,7 +97,11 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 			die_errno("set CPU affinity %s", cpus);
 	}
 	join_groups(plan);
-	set_labels(process);
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		die_errno("open /proc");
+	label_set(process, proc);
+	close(proc);
 	process_limit(process, 0);
 	int own_root = open_root(plan);
 	join_namespaces(init, flags);

@@ -18,6 +18,9 @@
 
 static const char *const foreign[] = { "BUN_", "NODE_", "JSC_", "BUN=", "UV_", "MIMALLOC_" };
 
+/* What an id is made of (spec/container-id.ts). */
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-."
+
 static const char *const movers[] = { "create", "run", "exec", "launch", "restore" };
 
 static int moves(char **argv)
@@ -61,6 +64,59 @@ static void begin_grace_period(void)
 		waitpid(child, NULL, 0);
 }
 
+/* The value of a flag `--name=value` or `--name value`; NULL where *word is not that flag. Moves to its last word. */
+static const char *flag_value(char ***word, const char *name)
+{
+	size_t length = strlen(name);
+	if (strncmp(**word, name, length))
+		return NULL;
+	if ((**word)[length] == '=')
+		return **word + length + 1;
+	return !(**word)[length] && (*word)[1] ? *++*word : NULL;
+}
+
+/*
+ * `start ID` and `delete [--force] ID` with global flags in their plain form: the native program does it in less time
+ * than the engine needs to begin. Returns where the command line is anything else; native/shortcut.c looks whether
+ * the container is a plain case.
+ */
+static void take_shortcut(char **argv, char **environment, const char *self)
+{
+	const char *root = "/run/proxmox-lxcri", *log = "", *format = "text", *value;
+	char native[PATH_MAX + 16], plan[PATH_MAX], *words[64] = { native, NULL, plan };
+	char **word = argv + 1;
+	for (; *word && **word == '-'; word++) {
+		if ((value = flag_value(&word, "--root")))
+			root = value;
+		else if ((value = flag_value(&word, "--log")))
+			log = value;
+		else if ((value = flag_value(&word, "--log-format")))
+			format = value;
+		else if (strcmp(*word, "--systemd-cgroup") && strcmp(*word, "--debug"))
+			return;
+	}
+	if (!*word || (strcmp(*word, "start") && strcmp(*word, "delete")) || root[0] != '/')
+		return;
+	const char *command = *word++;
+	if (*word && command[0] == 'd' && (!strcmp(*word, "--force") || !strcmp(*word, "-f")))
+		word++;
+	if (!*word || word[1] || **word == '-' || !strcmp(*word, "..") ||
+	    strspn(*word, NAME_CHARACTERS) != strlen(*word))
+		return;
+	if (snprintf(plan, sizeof plan, "%s/containers/%s/%s.plan", root, *word, command) >= (int)sizeof plan)
+		return;
+	words[1] = (char *)(command[0] == 'd' ? "delete-now" : "start-now");
+	snprintf(native, sizeof native, "%s-native", self);
+	words[3] = (char *)log;
+	words[4] = (char *)format;
+	for (size_t i = 0; argv[i]; i++) {
+		if (i + 6 >= sizeof words / sizeof *words)
+			return;
+		words[5 + i] = argv[i];
+	}
+	execve(native, words, environment);
+}
+
 int main(int argc, char **argv, char **environment)
 {
 	(void)argc;
@@ -73,10 +129,7 @@ int main(int argc, char **argv, char **environment)
 		dprintf(STDERR_FILENO, "proxmox-lxcri: cannot find myself: /proc/self/exe: %s\n", strerror(errno));
 		return 1;
 	}
-	memcpy(path + length, "-engine", sizeof "-engine");
-
-	if (moves(argv))
-		begin_grace_period();
+	path[length] = '\0';
 	char **kept = environment;
 	for (char **entry = environment; *entry; entry++) {
 		int drop = 0;
@@ -86,6 +139,10 @@ int main(int argc, char **argv, char **environment)
 			*kept++ = *entry;
 	}
 	*kept = NULL;
+	take_shortcut(argv, environment, path);
+	if (moves(argv))
+		begin_grace_period();
+	memcpy(path + length, "-engine", sizeof "-engine");
 	execve(path, argv, environment);
 	dprintf(STDERR_FILENO, "proxmox-lxcri: cannot start %s: %s\n", path, strerror(errno));
 	return 1;

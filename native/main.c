@@ -5,6 +5,7 @@
  *   native create PLAN_FD RESULT_FD    builds a container up to its start
  *   native exec PLAN_FD                runs one more process in it
  *   native wait PLAN_FD                what a foreground `run` becomes
+ *   native start PLAN_FD RESULT_FD     wakes a created container; shortcut.h has a shorter way
  *   native hooks PLAN_FD RESULT_FD     runs poststart and poststop hooks
  *
  * It is started from a sealed copy of itself in memory (CVE-2019-5736), which src/lxc/native.ts makes.
@@ -19,6 +20,8 @@
 #include "exec.h"
 #include "hooks.h"
 #include "report.h"
+#include "shortcut.h"
+#include "start.h"
 
 static int hooks_main(int plan_fd, int result_fd)
 {
@@ -35,6 +38,12 @@ int main(int argc, char **argv)
 		return create_main(atoi(argv[2]), atoi(argv[3]));
 	if (argc == 3 && !strcmp(argv[1], "exec"))
 		return exec_main(atoi(argv[2]));
+	if (argc == 4 && !strcmp(argv[1], "start"))
+		return start_main(atoi(argv[2]), atoi(argv[3]));
+	if (argc > 5 && !strcmp(argv[1], "start-now"))
+		return shortcut_start(argv + 2);
+	if (argc > 5 && !strcmp(argv[1], "delete-now"))
+		return shortcut_delete(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "wait"))
 		return wait_main(atoi(argv[2]));
 	if (argc == 4 && !strcmp(argv[1], "hooks"))

@@ -17,6 +17,7 @@
 
 #include "create.h"
 #include "hooks.h"
+#include "label.h"
 #include "message.h"
 #include "mounts.h"
 #include "process.h"
@@ -139,6 +140,8 @@ void stage_run(struct create *create)
 	/* go-runc reads create's output up to its end: with a terminal, nothing of it may stay open here. */
 	for (int fd = 0; fd < 3; fd++)
 		close(create->stdio[fd]);
+	if (create->cgroups >= 0 && (setns(create->cgroups, CLONE_NEWCGROUP) || close(create->cgroups)))
+		die_errno("join cgroup namespace %s", plan_get(plan, "cgroup-namespace"));
 	if (plan_get(plan, "loopback"))
 		loopback_up();
 	set_names(plan);
@@ -154,6 +157,8 @@ void stage_run(struct create *create)
 	if (!plan_get(plan, "user-namespace"))
 		process_limit(process, 0);
 	process_prepare(process);
+	/* Here, where nothing of the user's forbids it yet. Hooks that are forked from here get it too. */
+	label_set(process, create->proc);
 	close(create->proc);
 	close(root);
 

@@ -5,6 +5,7 @@ import { planGroups } from "../cgroups/group-path.ts";
 import { type CgroupLayout, detectLayout } from "../cgroups/hierarchy.ts";
 import { Leaf } from "../cgroups/leaf.ts";
 import { prepareLeaf } from "../cgroups/leaf-lifecycle.ts";
+import type { HeldScope } from "../cgroups/systemd.ts";
 import { errnoOf, isMissing } from "../host/errors.ts";
 import { writeFileAtomic } from "../host/files.ts";
 import { mkfifo } from "../host/libc.ts";
@@ -22,6 +23,8 @@ import { limitContainer } from "./limits.ts";
 import type { CreateOptions } from "./options.ts";
 import type { ContainerRecord } from "./record.ts";
 import { refuseUnsupported } from "./refusals.ts";
+import { holdScope } from "./scope.ts";
+import { writeShortcuts } from "./shortcuts.ts";
 import { currentOwner, identify } from "./store.ts";
 
 /** What a created container is known by to who goes on with it. */
@@ -44,6 +47,8 @@ export interface TerminalOptions {
  */
 export async function createContainer(options: CreateOptions & TerminalOptions): Promise<CreatedContainer> {
   const { store, log } = options;
+  // A container's mapped root must pass through the state folders, whatever mask the caller has.
+  process.umask(0o022);
   const id = parseContainerId(options.id);
   const layout = detectLayout();
   const { bundle, text } = readBundle(options);
@@ -57,14 +62,19 @@ export async function createContainer(options: CreateOptions & TerminalOptions):
   if (store.exists(id)) throw alreadyExists(id);
   const record = newRecord(options, id, config, layout, { bundle, rootfs: realpathSync(rootfs) });
   let made = false;
+  let scope: HeldScope | undefined;
   try {
+    scope = await holdScope(record);
     if (record.cgroup !== undefined) prepareLeaf(layout, new Leaf(record.cgroup.leaves));
     store.create(id, record);
     made = true;
     const created = await build(options, record, config, layout, text);
+    await scope?.release();
     recordEvent(store.eventsPath, { type: "create", id, pid: created.init?.pid ?? 0 });
     return { record: created, config };
   } catch (error) {
+    await scope?.release();
+    // Before the record there is nothing of ours; an empty scope ends by itself.
     if (made) {
       await removeGroups(record);
       store.remove(id);
@@ -142,8 +152,6 @@ function stateFiles(directory: string) {
     lxcConfig: `${directory}/lxc.conf`,
     rootfs: `${directory}/rootfs`,
     lxcLog: `${directory}/lxc.log`,
-    startFifo: `${directory}/start.fifo`,
-    resultFifo: `${directory}/result.fifo`,
   };
 }
 
@@ -157,7 +165,11 @@ async function build(
   const { store, log } = options;
   const { id } = record;
   const directory = store.directory(id);
-  const files = stateFiles(directory);
+  const files = {
+    ...stateFiles(directory),
+    startFifo: store.startFifoPath(id),
+    resultFifo: store.resultFifoPath(id),
+  };
   const userNamespace = namespaceOf(config, "user") !== undefined;
   const groups = record.cgroup ?? { path: "", monitor: "", leaves: {}, monitors: {} };
   writeFileSync(store.configPath(id), text, { mode: 0o600 });
@@ -235,6 +247,7 @@ async function build(
   }
   const created: ContainerRecord = { ...record, init, phase: "created" };
   if (options.pidFile !== undefined) writeFileAtomic(options.pidFile, String(init.pid), { mode: 0o644 });
+  writeShortcuts(store, created, config);
   store.save(created);
   return created;
 }

@@ -45,6 +45,16 @@ export class ContainerStore {
     return `${this.directory(id)}/start.fifo`;
   }
 
+  /** The FIFO that such an init answers to. */
+  resultFifoPath(id: string): string {
+    return `${this.directory(id)}/result.fifo`;
+  }
+
+  /** The file that {@link lock} locks. */
+  lockPath(id: string): string {
+    return `${this.root}/locks/${parseContainerId(id)}`;
+  }
+
   /** The lifecycle log of all containers of this root. */
   get eventsPath(): string {
     return `${this.root}/runtime/events.log`;
@@ -52,9 +62,9 @@ export class ContainerStore {
 
   /** Takes the container's lock; see {@link lockFile}. The container need not exist. */
   async lock(id: string, wait: LockWait = {}): Promise<ContainerLock> {
-    const name = parseContainerId(id);
+    const path = this.lockPath(id);
     mkdirSync(`${this.root}/locks`, { recursive: true, mode: 0o711 });
-    return await lockFile(`${this.root}/locks/${name}`, `container ${JSON.stringify(id)}`, wait);
+    return await lockFile(path, `container ${JSON.stringify(id)}`, wait);
   }
 
   /** Whether there is a container of this id, be it a damaged one. */

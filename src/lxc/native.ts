@@ -2,11 +2,19 @@
  * Starts the C program from a sealed copy in memory: what joins a container must not be overwritten from inside it
  * (CVE-2019-5736). This room's only effects are here.
  */
-import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { LxcriError } from "../host/errors.ts";
 import { addSeals, execve, memfdCreate, setCloseOnExec } from "../host/libc.ts";
-import type { Plan } from "./plan.ts";
+import { Plan } from "./plan.ts";
 
 /** What the C program reports: an error or a failed container. */
 export class NativeError extends LxcriError {}
@@ -75,25 +83,36 @@ export interface Inheritance {
 export const consoleFdOf = (preserveFds: number): number => 3 + preserveFds + 2;
 
 /**
- * Runs `native create|hooks` to its end. Synchronous: nothing else happens meanwhile, and it saves the event
+ * Runs `native create|start|hooks` to its end. Synchronous: nothing else happens meanwhile, and it saves the event
  * loop's start.
  * @throws NativeError `native-failed` with the program's own words
  */
 export function runNative(
-  command: "create" | "hooks",
-  plan: Plan,
+  command: "create" | "start" | "hooks",
+  plan: Plan | Uint8Array,
   { preserveFds, console }: Inheritance = { preserveFds: 0 },
 ): NativeReport {
   const program = openProgram();
-  const planFd = memoryFile("plan", plan.bytes(), false);
+  const planFd = memoryFile("plan", plan instanceof Plan ? plan.bytes() : plan, false);
   const resultFd = memfdCreate("result", false);
   try {
     const preserved = Array.from({ length: preserveFds }, (_, i) => 3 + i);
     const first = 3 + preserveFds;
-    const { exitCode, signalCode } = Bun.spawnSync([`/proc/${process.pid}/fd/${program}`, command, `${first}`, `${first + 1}`], {
-      stdio: ["inherit", "inherit", "inherit", ...preserved, planFd, resultFd, ...(console === undefined ? [] : [console])],
-      env: {},
-    });
+    const { exitCode, signalCode } = Bun.spawnSync(
+      [`/proc/${process.pid}/fd/${program}`, command, `${first}`, `${first + 1}`],
+      {
+        stdio: [
+          "inherit",
+          "inherit",
+          "inherit",
+          ...preserved,
+          planFd,
+          resultFd,
+          ...(console === undefined ? [] : [console]),
+        ],
+        env: {},
+      },
+    );
     const report = parseReport(readAll(resultFd));
     if (exitCode === 0) return report;
     const ended = signalCode ? `ended by ${signalCode}` : `ended with status ${exitCode}`;
@@ -115,6 +134,3 @@ export function becomeNative(command: "exec" | "wait", plan: Plan): never {
   );
   execve(`/proc/self/fd/${program}`, ["lxcri", command, `${planFd}`], environment);
 }
-
-/** Opens a FIFO's reading end without waiting for a writer, then lets reads wait. */
-export const openResultFifo = (path: string): number => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

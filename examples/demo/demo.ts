@@ -2,18 +2,17 @@
  * `npm run demo`: the main job from beginning to end. Builds a small image, serves it from a registry on loopback,
  * launches it, looks at it from inside and outside, kills it, and shows that nothing is left.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { run } from "../../src/host/process.ts";
-import { leftovers } from "../../test/conformance/engine.ts";
 import { buildBusyboxImage } from "../../test/images/build.ts";
 import { pushLayout, startRegistry } from "../../test/images/registry.ts";
+import { LaunchWorld } from "../../test/integration/launch.fixture.ts";
 
-const program = resolve(import.meta.dir, "../../dist/proxmox-lxcri");
-const folder = mkdtempSync("/var/tmp/lxcri-demo-");
+/** A root and a data root of the demo's own, below a folder that goes at the end. */
+const world = new LaunchWorld();
 const name = `demo-${process.pid}`;
 
 const show = (text: string): void => {
+  if (text === "") return;
   for (const line of text.trimEnd().split("\n")) console.log(`    ${line}`);
 };
 
@@ -24,8 +23,9 @@ function step(meaning: string): void {
 
 /** Runs our command, shows the command line and what it printed; returns its standard output. */
 async function lxcri(args: readonly string[], expected = 0): Promise<string> {
-  console.log(`  $ proxmox-lxcri ${args.join(" ")}`);
-  const { stdout, stderr, exitCode } = await run([program, ...args]);
+  const words = args.map((word) => (/[^\w@%+=:,./-]/.test(word) ? `'${word}'` : word));
+  console.log(`  $ proxmox-lxcri ${words.join(" ")}`);
+  const { stdout, stderr, exitCode } = await world.run(args);
   show(stdout + stderr);
   if (exitCode !== expected) throw new Error(`proxmox-lxcri ${args[0]} ended with status ${exitCode}`);
   return stdout;
@@ -38,12 +38,15 @@ while :; do sleep 1; done
 `;
 
 const started = performance.now();
-const registry = await startRegistry(join(folder, "registry"));
+console.log(
+  `All of this is below ${world.folder} (--root and --data-root, not shown), which goes at the end.`,
+);
+const registry = await startRegistry(world.at("registry"));
 try {
   step(
     "An image of two layers, busybox and one script, built without any tool and pushed to a local registry",
   );
-  const image = buildBusyboxImage(join(folder, "image"), {
+  const image = buildBusyboxImage(world.at("image"), {
     config: { Cmd: ["/srv/ticker"] },
     extraFiles: { "srv/ticker": ticker },
   });
@@ -67,22 +70,29 @@ try {
 
   step("The same process seen from the host: an unprivileged user, in a group with the limits asked for");
   show((await run(["ps", "-o", "pid,uid,comm", "-p", String(pid)])).stdout);
-  await lxcri(["stats", "--json", name]);
+  await lxcri(["stats", "--no-stream", name]);
+
+  step("Files in and out, without leaving the container's root");
+  await lxcri(["cp", `${name}:/etc/passwd`, world.at("passwd")]);
+  await lxcri(["cp", world.at("passwd"), `${name}:/tmp`]);
+  await lxcri(["exec", name, "wc", "-l", "/tmp/passwd"]);
 
   step("Killed: the exit code tells by which signal (128 + 9), and it is removed");
   await lxcri(["kill", name, "KILL"]);
   await lxcri(["wait", name]);
   await lxcri(["rm", name]);
 
-  step("Nothing is left: no process, no mount, no control group");
-  const left = await leftovers(name);
+  step("In the foreground it is like a program: standard streams and the exit code are ours");
+  await lxcri(["launch", "--rm", "--name", name, reference, "sh", "-c", "echo goodbye; exit 7"], 7);
+
+  step("Nothing is left: no process, no mount, no control group, no record");
+  const left = await world.leftovers(name);
   const alive = (await run(["ps", "-o", "pid=", "-p", String(pid)])).stdout.trim() !== "";
   if (left.length > 0 || alive)
     throw new Error(`left behind: ${[...left, alive ? `pid ${pid}` : ""].join(" ")}`);
   show("nothing");
 } finally {
-  await run([program, "rm", "--force", name]);
+  await world.dispose();
   await registry.stop();
-  rmSync(folder, { recursive: true, force: true });
 }
 console.log(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s.`);

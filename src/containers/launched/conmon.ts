@@ -2,11 +2,20 @@
  * conmon, the supervisor that Debian ships: it runs us as its OCI runtime, then stays with the container and keeps
  * its log, its attach socket and its exit code. Here: starting it, and what it leaves in the bundle.
  */
-import { closeSync, read, readFileSync, realpathSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  read,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from "node:fs";
 import { join } from "node:path";
-import { isMissing, LxcriError } from "../../host/errors.ts";
-import { IN_CREATE, Watch } from "../../host/inotify.ts";
-import { call } from "../../host/libc.ts";
+import { errnoOf, isMissing, LxcriError } from "../../host/errors.ts";
+import { IN_CLOSE_WRITE, IN_CREATE, Watch } from "../../host/inotify.ts";
+import { call, flock, LOCK_EX, LOCK_NB } from "../../host/libc.ts";
 import type { CgroupManager } from "../cgroup-record.ts";
 import type { ProcessIdentity } from "../record.ts";
 import { isAlive } from "../status.ts";
@@ -35,6 +44,8 @@ const O_CLOEXEC = 0o2000000;
 const IN_MOVED_TO = 0x80;
 /** conmon's death is not told to us: look now and then; ms. */
 const RECHECK_MS = 5_000;
+/** Held by conmon. */
+const LOCK = "conmon.lock";
 const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
 
 /** Our own executable, for programs that are to call us. */
@@ -67,13 +78,7 @@ export async function createUnderConmon(plan: ConmonPlan): Promise<ProcessIdenti
   call("pipe2", [ends, O_CLOEXEC]);
   const [reader = -1, writer = -1] = ends;
   try {
-    const child = Bun.spawn(conmonArguments(plan, ownProgram()), {
-      stdio: ["ignore", "ignore", "ignore", writer],
-      env: { ...ENVIRONMENT, _OCI_SYNCPIPE: "3" },
-      // It leaves the file `oom` here when the kernel kills for want of memory.
-      cwd: plan.bundle,
-    });
-    closeSync(writer);
+    const child = spawnConmon(plan, writer);
     const line = await readLine(reader, CREATE_TIMEOUT);
     await child.exited;
     checkAnswer(plan.id, line);
@@ -91,6 +96,66 @@ export async function createUnderConmon(plan: ConmonPlan): Promise<ProcessIdenti
   const conmon = conmonOf(plan.bundle);
   if (conmon === undefined) throw new LxcriError("create-failed", `container ${plan.id}: conmon has ended`);
   return conmon;
+}
+
+/** @param writer the pipe for its answer; closed here */
+function spawnConmon(plan: ConmonPlan, writer: number): Bun.Subprocess {
+  // conmon keeps what it inherits: it holds this lock as long as it lives.
+  const lock = openSync(join(plan.bundle, LOCK), constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    flock(lock, LOCK_EX | LOCK_NB);
+    return Bun.spawn(conmonArguments(plan, ownProgram()), {
+      stdio: ["ignore", "ignore", "ignore", writer, lock],
+      env: { ...ENVIRONMENT, _OCI_SYNCPIPE: "3" },
+      // It leaves the file `oom` here when the kernel kills for want of memory.
+      cwd: plan.bundle,
+    });
+  } finally {
+    closeSync(writer);
+    closeSync(lock);
+  }
+}
+
+/**
+ * Waits until a conmon that another process has started is done with creating, or has ended; false where it is not
+ * within `timeout` ms. Needed after a kill of who started it.
+ */
+export async function awaitCreation(bundle: string, timeout: number): Promise<boolean> {
+  const deadline = performance.now() + timeout;
+  for (;;) {
+    let watch: Watch;
+    try {
+      watch = new Watch(bundle, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE);
+    } catch (error) {
+      if (isMissing(error)) return true;
+      throw error;
+    }
+    using held = watch;
+    if (existsSync(join(bundle, "pid")) || !isHeld(join(bundle, LOCK))) return true;
+    const left = deadline - performance.now();
+    if (left <= 0) return false;
+    await held.next(left);
+  }
+}
+
+/** Asked through a descriptor that cannot write: its close is no event for {@link awaitCreation}. */
+function isHeld(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+  try {
+    flock(fd, LOCK_EX | LOCK_NB);
+    return false;
+  } catch (error) {
+    if (errnoOf(error) === "EAGAIN" || errnoOf(error) === "EWOULDBLOCK") return true;
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** One line, or all there is at its end. */

@@ -10,7 +10,7 @@ import { deleteContainer } from "../delete.ts";
 import type { ProcessIdentity } from "../record.ts";
 import { statusOf } from "../status.ts";
 import { ContainerStore } from "../store.ts";
-import { conmonOf, waitForExit } from "./conmon.ts";
+import { awaitCreation, conmonOf, waitForExit } from "./conmon.ts";
 import { parseName } from "./name.ts";
 import type { LaunchedRecord, LaunchedStore } from "./record.ts";
 import { removeVolume } from "./volumes.ts";
@@ -67,8 +67,10 @@ export async function removeLocked(
   const runtime = record === undefined ? store : ContainerStore.open(record.root);
   if (record !== undefined && !force) refuseWhileRunning(runtime, record);
   const bundle = launched.bundle(name);
+  // Who began it was killed, but conmon may go on: what it creates later nobody would find.
+  const settled = record?.phase !== "preparing" || (await awaitCreation(bundle, LEAVE_TIMEOUT));
   const conmon = conmonOf(bundle);
-  if (record?.phase === "preparing" && conmon !== undefined) process.kill(conmon.pid, "SIGKILL");
+  if (!settled && conmon !== undefined) process.kill(conmon.pid, "SIGKILL");
   await deleteContainer({ store: runtime, id: name, log }, { force: true });
   if (conmon !== undefined) await awaitConmon(bundle, conmon, record?.remove === true);
   if (launched.exists(name)) await awaitAttendant(launched.attendedPath(name));

@@ -36,8 +36,8 @@ const schema = (folder: string, kind: string): string | undefined =>
 const some = <K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } =>
   value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
 
-/** Reads the features and, of `group`, the schemata and monitors. Absolute folders. */
-export function readRdt(root: string, group: string): RdtStats {
+/** Reads the features, the schemata of `group`, and the counters of `monitor`. Absolute folders. */
+export function readRdt(root: string, group: string, monitor = group): RdtStats {
   const number = (path: string) => counter(readFile(`${root}/info/${path}`));
   const mask = readFile(`${root}/info/L3/cbm_mask`);
   const granularity = readFile(`${root}/info/MB/bandwidth_gran`);
@@ -63,7 +63,7 @@ export function readRdt(root: string, group: string): RdtStats {
     ),
     ...some("mem_bw_schema_root", schema(root, "MB")),
     ...some("mem_bw_schema", schema(group, "MB")),
-    ...monitors(group),
+    ...monitors(monitor),
   };
 }
 

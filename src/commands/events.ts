@@ -18,7 +18,7 @@ export const command: Command = {
     const [id = ""] = args;
     const interval = parseDuration(flags.string("interval") ?? "5s");
     const print = (line: string): void => io.stdout(`${line}\n`);
-    if (flags.boolean("stats")) print(statsOf(store, id));
+    if (flags.boolean("stats")) print(await statsOf(store, id));
     else await watchEvents(store, id, interval, print, io.signal);
     return 0;
   },

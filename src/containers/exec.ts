@@ -45,7 +45,7 @@ export async function execProcess(options: ExecOptions): Promise<number> {
     .add("pid", record.init.pid)
     .add("start-time", record.init.startTime)
     .add("chroot", !makesNamespace(config, "mount"))
-    .addAll("cgroup", groupFiles(record, options.cgroups))
+    .addAll("cgroup", groupFiles(record, record.init.pid, options.cgroups))
     .add("detach", options.detach)
     .add("pid-file", options.pidFile)
     .add("console-socket", options.consoleSocket)
@@ -60,16 +60,14 @@ export async function execProcess(options: ExecOptions): Promise<number> {
       .add("listener-path", listener.path)
       .add("listener-metadata", listener.metadata ? JSON.stringify(listener.metadata) : undefined);
   }
-  const labels = {
-    apparmorProfile: process.apparmorProfile || undefined,
-    selinuxLabel: process.selinuxLabel || undefined,
-  };
-  becomeNative("exec", plan.add("process", planProcess(process, config.linux, { ...decided, ...labels })));
+  becomeNative("exec", plan.add("process", planProcess(process, config.linux, decided)));
 }
 
 /** `cgroup.procs` of the groups to join: the container's leaf, or existing ones below it. */
-function groupFiles(record: ContainerRecord, wanted: readonly string[]): string[] {
-  const folders = leafOf(record)?.folders ?? {};
+function groupFiles(record: ContainerRecord, init: number, wanted: readonly string[]): string[] {
+  const leaf = leafOf(record);
+  if (wanted.length === 0) return leaf?.entrances(init) ?? [];
+  const folders = leaf?.folders ?? {};
   const below = new Map<string, string>();
   for (const entry of wanted) {
     const [, controllers, path = ""] = /^(?:([\w=,]+):)?(.*)$/.exec(entry) ?? [];
@@ -92,7 +90,7 @@ function processOf(wanted: ExecProcess, config: Config, { log, consoleSocket }: 
   if (wanted.kind === "file") {
     const { process, warnings } = parseProcess(readFileSync(wanted.path, "utf8"));
     for (const warning of warnings) log.warning(faultText(warning));
-    return process;
+    return withLabels(process, config.process);
   }
   const base = config.process;
   const [first = "", ...rest] = wanted.args;
@@ -114,6 +112,15 @@ function processOf(wanted: ExecProcess, config: Config, { log, consoleSocket }: 
       : { capabilities: withCapabilities(base.capabilities, wanted.capabilities) }),
     ...(wanted.apparmorProfile === undefined ? {} : { apparmorProfile: wanted.apparmorProfile }),
     ...(wanted.selinuxLabel === undefined ? {} : { selinuxLabel: wanted.selinuxLabel }),
+  };
+}
+
+/** As runc: a process document that names no label gets init's, rather than none. */
+function withLabels(process: Process, { apparmorProfile, selinuxLabel }: Process): Process {
+  return {
+    ...process,
+    ...(apparmorProfile && !process.apparmorProfile ? { apparmorProfile } : {}),
+    ...(selinuxLabel && !process.selinuxLabel ? { selinuxLabel } : {}),
   };
 }
 

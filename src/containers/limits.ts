@@ -7,6 +7,7 @@ import { toHostId } from "../security/userns.ts";
 import type { Config } from "../spec/config.ts";
 import { leafOf } from "./leaf.ts";
 import type { ContainerRecord } from "./record.ts";
+import { limitScope } from "./scope.ts";
 
 /**
  * Applies `linux.resources` to the container's leaf, and gives the leaf to the mapped root where the container may
@@ -16,7 +17,10 @@ export async function limitContainer(record: ContainerRecord, config: Config): P
   const { linux } = config;
   const leaf = leafOf(record);
   if (leaf === undefined || record.cgroupManager === "disabled") return;
-  if (linux?.resources !== undefined) applyResources(leaf, linux.resources);
+  if (linux?.resources !== undefined) {
+    await limitScope(record, leaf, linux.resources);
+    applyResources(leaf, linux.resources);
+  }
   await applyDevices(leaf, linux?.resources?.devices ?? []);
   if (namespaceOf(config, "user") === undefined || !makesNamespace(config, "cgroup")) return;
   const uid = toHostId(linux?.uidMappings ?? [], 0);

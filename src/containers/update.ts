@@ -1,12 +1,12 @@
 /** New limits for a container that is there. */
 import { readFileSync } from "node:fs";
 import { applyResources, ResourcesRefused } from "../cgroups/apply.ts";
-import type { Leaf } from "../cgroups/leaf.ts";
 import type { Config, IntelRdt, Resources } from "../spec/config.ts";
 import { ContainerError, wrongStatus } from "./errors.ts";
 import { leafOf } from "./leaf.ts";
 import type { ContainerTarget } from "./options.ts";
 import type { ContainerRecord } from "./record.ts";
+import { limitScope } from "./scope.ts";
 import { statusOf } from "./status.ts";
 import type { ContainerStore } from "./store.ts";
 
@@ -35,21 +35,12 @@ export async function updateContainer({ store, id }: ContainerTarget, limits: Li
   }
   const { resources, intelRdt } = limits;
   if (intelRdt !== undefined) await updateRdt(store, record, intelRdt);
-  await updateScope(record, leaf, resources);
+  await limitScope(record, leaf, resources);
   applyResources(leaf, resources);
   if (resources.devices !== undefined && resources.devices.length > 0) {
     const { applyDevices } = await import("../cgroups/devices.ts");
     await applyDevices(leaf, resources.devices);
   }
-}
-
-/** systemd must know the limits too, or it would undo them; its scope is the leaf's parent, so it goes first. */
-async function updateScope(record: ContainerRecord, leaf: Leaf, resources: Resources): Promise<void> {
-  const scope = record.cgroup?.scope;
-  if (scope === undefined) return;
-  const { resourceProperties } = await import("../cgroups/systemd-properties.ts");
-  const { setScope } = await import("../cgroups/systemd.ts");
-  await setScope(scope.unit, resourceProperties(resources, leaf.version("memory") === 1 ? 1 : 2));
 }
 
 async function updateRdt(store: ContainerStore, record: ContainerRecord, change: IntelRdt): Promise<void> {

@@ -58,7 +58,7 @@ export function lxcConfig(input: LxcConfigInput): string {
   };
   // LXC cannot do without a mount namespace, nor join one; the C program leaves it again where the config wants.
   const namespaces = (config.linux?.namespaces ?? []).filter(
-    ({ type }) => type !== "time" && type !== "mount",
+    ({ type, path }) => type !== "time" && type !== "mount" && !(type === "cgroup" && path),
   );
   set("lxc.rootfs.path", `dir:${input.rootfs}`);
   set("lxc.rootfs.managed", "0");
@@ -81,9 +81,8 @@ export function lxcConfig(input: LxcConfigInput): string {
   set("lxc.console.path", "none");
   set("lxc.monitor.signal.pdeath", "0");
   set("lxc.keyring.session", input.noNewKeyring ? "0" : "1");
-  // Without the key LXC takes a profile of its own.
-  set("lxc.apparmor.profile", config.process.apparmorProfile || "unconfined");
-  if (config.process.selinuxLabel) set("lxc.selinux.context", config.process.selinuxLabel);
+  // Without the key LXC takes a profile of its own. The program's is set by our stage, which it would confine too.
+  set("lxc.apparmor.profile", "unconfined");
   set("lxc.cgroup.dir.container", groups.path);
   set("lxc.cgroup.dir.monitor", groups.monitor);
   set("lxc.hook.mount", MOUNT_HOOK);

@@ -19,14 +19,15 @@ export interface ProcessDecisions {
     Record<"bounding" | "effective" | "permitted" | "inheritable" | "ambient", bigint>
   >;
   /** Limits that the node can set. */
-  readonly rlimits: readonly { readonly type: keyof typeof RLIMITS; readonly soft: Integer64; readonly hard: Integer64 }[];
+  readonly rlimits: readonly {
+    readonly type: keyof typeof RLIMITS;
+    readonly soft: Integer64;
+    readonly hard: Integer64;
+  }[];
   /** The compiled filter; absent for none. */
   readonly seccomp?: { readonly program: Uint8Array; readonly flags: number; readonly listener?: unknown };
   /** How many descriptors from 3 up stay open. */
   readonly preserveFds: number;
-  /** Labels to set on exec; at create LXC sets them. */
-  readonly apparmorProfile?: string | undefined;
-  readonly selinuxLabel?: string | undefined;
 }
 
 /** The plan of a process. `linux` gives what the container's config sets for all its processes. */
@@ -42,8 +43,8 @@ export function planProcess(process: Process, linux: Linux | undefined, decided:
     .add("umask", user.umask)
     .add("no-new-privileges", process.noNewPrivileges)
     .add("preserve", decided.preserveFds)
-    .add("apparmor", decided.apparmorProfile)
-    .add("selinux", decided.selinuxLabel);
+    .add("apparmor", process.apparmorProfile || undefined)
+    .add("selinux", process.selinuxLabel || undefined);
   if (process.terminal === true) {
     plan.add("terminal", true).add("rows", consoleSize?.height).add("columns", consoleSize?.width);
   }
@@ -80,7 +81,8 @@ function addScheduling(plan: Plan, process: Process, linux: Linux | undefined): 
   }
   if (execCPUAffinity?.initial) plan.add("affinity-initial", expandList(execCPUAffinity.initial).join());
   if (execCPUAffinity?.final) plan.add("affinity", expandList(execCPUAffinity.final).join());
-  if (linux?.personality !== undefined) plan.add("personality", PERSONALITY_NUMBERS[linux.personality.domain]);
+  if (linux?.personality !== undefined)
+    plan.add("personality", PERSONALITY_NUMBERS[linux.personality.domain]);
   const policy = linux?.memoryPolicy;
   if (policy === undefined) return;
   const bits = (policy.flags ?? []).reduce((all, flag) => all | MEMORY_POLICY_FLAG_BITS[flag], 0);

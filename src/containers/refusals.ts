@@ -2,9 +2,10 @@
  * What a valid config asks and this node cannot do, found out before anything is made (docs/probes.md). Each check
  * names the property; all of them are reported at once.
  */
-import { closeSync, constants, existsSync, openSync, readlinkSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, statfsSync, statSync } from "node:fs";
 import type { CgroupLayout } from "../cgroups/hierarchy.ts";
 import { isMissing, messageOf } from "../host/errors.ts";
+import { call } from "../host/libc.ts";
 import { makesNamespace, namespaceOf } from "../lxc/config.ts";
 import type { Config, NamespaceType } from "../spec/config.ts";
 import { type Fault, SpecError } from "../spec/parse.ts";
@@ -33,17 +34,28 @@ function rootFaults(config: Config, rootfs: string): Fault[] {
   }
 }
 
-/** What /proc/<pid>/ns calls a namespace of the spec's type, where that is another name. */
-const KERNEL_NAMES: Partial<Record<NamespaceType, string>> = { mount: "mnt", network: "net" };
+/** CLONE_NEW* of the spec's types. */
+const CLONE_FLAGS: Readonly<Record<NamespaceType, number>> = {
+  time: 0x80,
+  mount: 0x20000,
+  cgroup: 0x2000000,
+  uts: 0x4000000,
+  ipc: 0x8000000,
+  user: 0x10000000,
+  pid: 0x20000000,
+  network: 0x40000000,
+};
+const NSFS_MAGIC = 0x6e736673;
+const NS_GET_NSTYPE = 0xb703;
 
 /** Why the file is no namespace of this type (config-linux.md, "Namespaces": an error then). */
 function namespaceFault(type: NamespaceType, path: string): string | undefined {
   try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (statfsSync(path).type !== NSFS_MAGIC) return `${path}: is no namespace`;
+    const fd = openSync(path, "r");
     try {
-      const [kind] = readlinkSync(`/proc/self/fd/${fd}`).split(":[");
-      const expected = KERNEL_NAMES[type] ?? type;
-      return kind === expected ? undefined : `${path}: is no ${type} namespace`;
+      const found = call("ioctl", [fd, NS_GET_NSTYPE], path);
+      return found === CLONE_FLAGS[type] ? undefined : `${path}: is no ${type} namespace`;
     } finally {
       closeSync(fd);
     }

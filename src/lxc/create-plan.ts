@@ -125,6 +125,8 @@ export function planCreate(input: CreatePlanInput): Plan {
     .addAll("readonly", linux?.readonlyPaths)
     .add("mask-data", input.mounts.mountLabel ? `context="${input.mounts.mountLabel}"` : undefined);
   addTime(plan, config);
+  // LXC makes a new cgroup namespace where it should join one.
+  plan.add("cgroup-namespace", namespaceOf(config, "cgroup")?.path);
   if (!makesNamespace(config, "mount")) {
     plan
       .add("mount-namespace", namespaceOf(config, "mount")?.path ?? "/proc/self/ns/mnt")
@@ -143,5 +145,7 @@ export function planCreate(input: CreatePlanInput): Plan {
         input.listener.metadata ? JSON.stringify(input.listener.metadata) : undefined,
       );
   }
-  return plan.add("process", planProcess(config.process, linux, input.process));
+  // The affinity is for processes of exec only (config.md, "execCPUAffinity").
+  const { execCPUAffinity: _, ...process } = config.process;
+  return plan.add("process", planProcess(process, linux, input.process));
 }

@@ -102,8 +102,10 @@ function planBind(mount: Mount, options: MountOptions, context: MountContext): M
     .add("recursive", options.bind === "rbind");
   addOptions(plan, options);
   addIdmap(plan, mount, options, context);
-  // Opened on the host where it must be: to stay a peer of the host's mount, or as the host's root.
-  const early = context.userNamespace || options.propagation.some((type) => type & MS.SHARED);
+  // Opened on the host where it must be: to stay a peer of the host's mount, to map ids, or as the host's root.
+  const shared = options.propagation.some((type) => type & MS.SHARED);
+  const mapped = options.idmap !== undefined || mount.uidMappings !== undefined;
+  const early = shared || mapped || context.userNamespace;
   return [{ key: early ? "bind" : "late-bind", plan }];
 }
 

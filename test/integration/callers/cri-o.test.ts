@@ -1,6 +1,6 @@
 /** CRI-O's own command lines (beside those that it leaves to conmon), spelt as it spells them; with what it reads. */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunResult, run } from "../../../src/host/process.ts";
 import { makeBundle } from "../../bench/runtime-bundle.ts";
@@ -144,6 +144,26 @@ test("a checkpoint with its options is understood; the container survives a refu
   if (result.exitCode !== 0) expect(result.stderr).toMatch(/checkpoint|criu/i);
   expect(result.stderr).not.toContain("flag provided but not defined");
   expect(await state(id)).toMatchObject({ status: "running" });
+});
+
+test("a user namespace, whatever umask the caller has", async () => {
+  const id = `callers-crio-${process.pid}-${ids.length}`;
+  ids.push(id);
+  makeBundle(bundle(id), { args: ["/bin/sh", "-c", "umask; cat /proc/self/uid_map"] });
+  const path = join(bundle(id), "config.json");
+  const config = JSON.parse(readFileSync(path, "utf8"));
+  config.linux.namespaces.push({ type: "user" });
+  config.linux.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+  config.linux.gidMappings = config.linux.uidMappings;
+  writeFileSync(path, JSON.stringify(config));
+  // The runtime's folders are made under this umask; those around them may be passed.
+  chmodSync(folder, 0o711);
+  const own = [runtimeUnderTest, "--root", join(folder, "strict"), "run", "--bundle", bundle(id), id];
+  const result = await run(["sh", "-c", 'umask 077; exec "$@"', "sh", ...own], { env, timeout: 20_000 });
+  expect(result).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^0022\n +0 +100000 +65536\n$/),
+  });
 });
 
 test("its probes: version, features, whether checkpoint is known", async () => {

@@ -320,6 +320,38 @@ describe("a container's life", () => {
     expect(stdout).toStartWith("/bin/sh /run/podman-init -- sh -c");
   });
 
+  test("in a user namespace: terminal, exec as another user, limits, a volume, removal", async () => {
+    const mapping = ["--uidmap=0:100000:65536", "--gidmap=0:100000:65536"];
+    const options = [...mapping, "--name=mapped", "--memory=64m", `--volume=${folder}/data:/data:ro`];
+    const id = await podmanOk("run", "--detach", ...options, image, "sleep", "1000");
+    expect(await podmanOk("exec", "mapped", "cat", "/data/file")).toBe("from the host");
+    expect(await podmanOk("exec", "--user=33", "mapped", "id", "-u")).toBe("33");
+    const script = "stat -c %u $(tty); exit 4";
+    const terminal = await runOnTerminal(command("exec", "--tty", "mapped", "sh", "-c", script), env);
+    expect(terminal.stdout).toContain("0\r\n");
+    expect(terminal.exitCode).toBe(4);
+    await podmanOk("rm", "--force", "--time=0", "mapped");
+    expect(await leftovers(id)).toEqual([]);
+  });
+
+  test("another container's PID and network namespaces are joined", async () => {
+    await podmanOk("run", "--detach", "--name=first", image, "sleep", "1000");
+    const join = ["--pid=container:first", "--network=container:first"];
+    const { stdout } = await once(join, "ps -o args | grep -c ^sleep; readlink /proc/self/ns/net");
+    expect(stdout).toBe(`1\n${await link(await inspect("first", "{{.State.Pid}}"), "net")}\n`);
+  });
+
+  test("a seccomp profile of one's own", async () => {
+    const profile = join(folder, "profile.json");
+    const rule = { names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 38 };
+    writeFileSync(profile, JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls: [rule] }));
+    const result = await once([`--security-opt=seccomp=${profile}`], "mkdir /x");
+    expect(result).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("Function not implemented"),
+    });
+  });
+
   test("a container without cgroup management", async () => {
     const id = await podmanOk("run", "--detach", "--cgroups=disabled", "--name=free", image, "sleep", "1000");
     expect(await podmanOk("exec", "free", "id", "-u")).toBe("0");

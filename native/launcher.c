@@ -3,14 +3,15 @@
  * A compiled Bun executable obeys BUN_OPTIONS, BUN_BE_BUN, BUN_INSPECT and more from its environment.
  *
  * It also begins a wait that the command will have to do: moving a process into a cgroup makes the kernel wait for a
- * grace period of all CPUs (6 to 20 ms, measured), unless one that another move began has just passed. Begun here,
- * it passes while the engine starts and plans.
+ * grace period of all CPUs (6 to 20 ms, measured), unless another move was a moment ago. Begun here, it passes while
+ * the engine starts and plans.
  *
  * build: -static -Os
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -32,8 +33,11 @@ static int moves(char **argv)
 	return 0;
 }
 
-/* Moves this process to where it is already. Which hierarchy it is done in does not matter, nor that it fails. */
-static void move_nowhere(void)
+/*
+ * Moves this process to where it is already, and again until the command has ended or surely has done its own moves.
+ * Which hierarchy it is done in does not matter, nor that it fails.
+ */
+static void move_nowhere(pid_t command)
 {
 	char line[PATH_MAX], path[2 * PATH_MAX];
 	FILE *groups = fopen("/proc/self/cgroup", "re");
@@ -45,19 +49,22 @@ static void move_nowhere(void)
 			continue;
 		snprintf(path, sizeof path, "/sys/fs/cgroup/%s%s/cgroup.procs", controllers, group);
 		int fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd >= 0)
-			_exit(write(fd, "0", 1) != 1);
+		if (fd < 0)
+			continue;
+		for (int i = 0; i < 30 && !kill(command, 0) && write(fd, "0", 1) == 1; i++)
+			usleep(1000);
+		break;
 	}
-	_exit(1);
+	_exit(0);
 }
 
 /* In a process of nobody's: the engine must not find a child that it did not start. */
 static void begin_grace_period(void)
 {
-	pid_t child = fork();
+	pid_t command = getpid(), child = fork();
 	if (!child) {
 		if (!fork())
-			move_nowhere();
+			move_nowhere(command);
 		_exit(0);
 	}
 	if (child > 0)
@@ -83,7 +90,7 @@ static const char *flag_value(char ***word, const char *name)
 static void take_shortcut(char **argv, char **environment, const char *self)
 {
 	const char *root = "/run/proxmox-lxcri", *log = "", *format = "text", *value;
-	char native[PATH_MAX + 16], plan[PATH_MAX], *words[64] = { native, NULL, plan };
+	char native[2 * PATH_MAX], plan[PATH_MAX], *words[64] = { native, NULL, plan };
 	char **word = argv + 1;
 	for (; *word && **word == '-'; word++) {
 		if ((value = flag_value(&word, "--root")))

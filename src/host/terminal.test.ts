@@ -5,8 +5,8 @@ import { makeRaw, terminalSize } from "./terminal.ts";
 
 /** Runs a program under a terminal of its own. */
 const onTerminal = async (code: string): Promise<string> => {
-  const script = `import { makeRaw, terminalSize } from ${JSON.stringify(join(import.meta.dir, "terminal.ts"))}; ${code}`;
-  const command = `stty rows 12 cols 34; '${process.execPath}' -e '${script}'; stty -a`;
+  const script = `const show = () => Bun.spawnSync(["stty", "-a"], { stdio: ["inherit", "inherit", "inherit"] }); import { makeRaw, terminalSize } from ${JSON.stringify(join(import.meta.dir, "terminal.ts"))}; ${code}`;
+  const command = `stty rows 12 cols 34; '${process.execPath}' -e '${script}'`;
   return (await runChecked(["script", "-qec", command, "/dev/null"])).stdout;
 };
 
@@ -17,14 +17,14 @@ test("the size of a terminal", async () => {
 });
 
 test("raw mode, and back", async () => {
-  const raw = await onTerminal("makeRaw(0);");
+  const raw = await onTerminal("makeRaw(0); show();");
   expect(raw).toMatch(/-icanon/);
   expect(raw).toMatch(/ -echo /);
   expect(raw).toMatch(/-isig/);
   expect(raw).toMatch(/-icrnl/);
   expect(raw).toMatch(/-opost/);
   expect(raw).toMatch(/min = 1; time = 0/);
-  const back = await onTerminal("makeRaw(0)();");
+  const back = await onTerminal("makeRaw(0)(); show();");
   expect(back).toMatch(/ icanon/);
   expect(back).toMatch(/ echo /);
 });

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,6 +126,24 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 	process_failed(file, errno);
 }
 
+/* It replaces what has its name: that must never be a device. */
+static void check_pid_file(struct plan plan)
+{
+	const char *path = plan_get(plan, "pid-file");
+	struct stat there;
+	if (path && !lstat(path, &there) && !S_ISREG(there.st_mode))
+		die("pid file %s: is there already and not a regular file", path);
+}
+
+/* The process that runs already when its caller cannot be told of it. */
+static pid_t untold;
+
+static void end_untold(void)
+{
+	if (untold > 0)
+		kill(untold, SIGKILL);
+}
+
 static void write_pid_file(struct plan plan, pid_t pid)
 {
 	const char *path = plan_get(plan, "pid-file");
@@ -134,8 +153,12 @@ static void write_pid_file(struct plan plan, pid_t pid)
 	int length = snprintf(text, sizeof text, "%d", pid);
 	if (snprintf(temporary, sizeof temporary, "%s.%d.tmp", path, getpid()) >= (int)sizeof temporary)
 		die("pid file %s: name too long", path);
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, text, (size_t)length) != length || rename(temporary, path))
+	/* A device such as /dev/null is written to, never replaced. */
+	struct stat info;
+	bool special = !lstat(path, &info) && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode);
+	int fd = special ? open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+			 : open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, text, (size_t)length) != length || (!special && rename(temporary, path)))
 		die_errno("write pid file %s", path);
 	close(fd);
 }
@@ -190,6 +213,7 @@ int exec_main(int plan_fd)
 {
 	struct plan process = { NULL, NULL };
 	struct plan plan = load(plan_fd, &process);
+	check_pid_file(plan);
 	signals_reset();
 	/* What joins the container must not be traced or read from inside. */
 	prctl(PR_SET_DUMPABLE, 0);
@@ -216,8 +240,11 @@ int exec_main(int plan_fd)
 	close(ends[1]);
 	close(init);
 	int master = follow_child(plan, child, ends[0], console);
+	untold = child;
+	report_at_death(end_untold);
 	send_pidfd(plan, child);
 	write_pid_file(plan, child);
+	untold = 0;
 	if (detach)
 		return 0;
 	return relay_run(child, master);

@@ -110,9 +110,12 @@ void mounts_open(struct plan plan)
 		}
 	}
 	for (struct plan rest = plan; plan_find(&rest, "masked", &record);) {
+		struct stat info;
 		int fd = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 		if (fd < 0)
 			die_errno("open /dev/null for masked paths");
+		if (fstat(fd, &info) || !S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))
+			die("/dev/null of the host is not the null device: masked paths would show what it holds");
 		keep_tree(fd);
 	}
 }

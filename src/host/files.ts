@@ -1,5 +1,14 @@
 /** Files written so that a kill at any moment leaves the old or the new content, never a half. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 /** How {@link writeFileAtomic} writes. */
@@ -12,8 +21,21 @@ export interface AtomicWrite {
 
 let sequence = 0;
 
-/** Replaces `path` in one step (temporary file beside it, then rename). */
+/** A device, FIFO or socket: what `--pid-file /dev/null` names must be written to, not replaced. */
+function isSpecial(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return (
+    stats !== undefined &&
+    (stats.isCharacterDevice() || stats.isBlockDevice() || stats.isFIFO() || stats.isSocket())
+  );
+}
+
+/** Replaces `path` in one step (temporary file beside it, then rename); a device or FIFO is written to as it is. */
 export function writeFileAtomic(path: string, data: string | Uint8Array, options: AtomicWrite = {}): void {
+  if (isSpecial(path)) {
+    writeFileSync(path, data, { flag: "r+" });
+    return;
+  }
   sequence += 1;
   const temporary = `${path}.${process.pid}.${sequence}.tmp`;
   const fd = openSync(temporary, "wx", options.mode ?? 0o600);

@@ -1,6 +1,6 @@
 /** CRI-O's own command lines (beside those that it leaves to conmon), spelt as it spells them; with what it reads. */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunResult, run } from "../../../src/host/process.ts";
 import { makeBundle } from "../../bench/runtime-bundle.ts";
@@ -135,6 +135,28 @@ test("exec --process: output, exit code, and a program that is not there", async
   const missing = await exec(["nosuch"]);
   expect(missing.exitCode).not.toBe(0);
   expect(missing.stderr).toContain('exec: "nosuch": executable file not found in $PATH');
+});
+
+test("a pid file never replaces a device or a pipe, and what nobody can be told of does not run", async () => {
+  const id = await running();
+  const pipe = join(folder, "pipe");
+  await run(["mkfifo", pipe]);
+  const missing = join(folder, "nowhere/pid");
+  for (const [path, text] of [
+    [pipe, "not a regular file"],
+    [missing, "no such file or directory"],
+  ] as const) {
+    const exec = await crio("exec", "--detach", "--pid-file", path, id, "/bin/sleep", "2000");
+    expect(exec).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(text) });
+  }
+  expect(statSync(pipe).isFIFO()).toBe(true);
+  await eventually(
+    "only init runs",
+    async () => JSON.parse((await crio("ps", "--format=json", id)).stdout).length === 1,
+  );
+  const create = await crio("create", "--bundle", bundle(id), "--pid-file", pipe, `${id}-second`);
+  expect(create).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("not a regular file") });
+  expect((await crio("state", `${id}-second`)).stderr).toContain("does not exist");
 });
 
 test("a checkpoint with its options is understood; the container survives a refusal", async () => {

@@ -165,6 +165,8 @@ int filesystem_mount(const char *type, const char *source, uint64_t attributes, 
 	if (source && *source && fsconfig(context, FSCONFIG_SET_STRING, "source", source, 0))
 		filesystem_failed(context, type, where, source);
 	char *options = strdup(data ? data : "");
+	if (!options)
+		die("out of memory");
 	bool quoted = false;
 	for (char *at = options, *start = options;; at++) {
 		if (*at == '"')

@@ -3,12 +3,14 @@ import { ContainerStore } from "../containers/store.ts";
 import { LxcriError, messageOf } from "../host/errors.ts";
 import { closest } from "../spec/closest.ts";
 import { type Logger, openLog } from "../telemetry/log.ts";
-import { programName, version } from "../telemetry/version.ts";
-import type { Command, Globals, Io } from "./command.ts";
+import { programName, version } from "./version.ts";
+import type { Command, CommandGroup, Flag, Globals, Io } from "./command.ts";
 import { globalFlags, parseGlobals } from "./globals.ts";
 import { type Parsed, parseFlags } from "./parse.ts";
 import { commandNames, loadCommand } from "./registry.ts";
 import { UsageError } from "./usage-error.ts";
+
+const helpFlag: Flag = { name: "help", short: "h", kind: "boolean", summary: "show help" };
 
 /**
  * Runs one command line (without the program's name). Never throws: every error becomes a message on standard
@@ -30,11 +32,12 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       io.stdout(version());
       return 0;
     }
-    const [name, ...rest] = args;
-    if (name === undefined || values.boolean("help")) return await help(name, io);
-    if (name === "help") return await help(rest[0], io);
-    command = await find(name);
-    return await call(command, rest, globals, io, log);
+    if (args.length === 0 || values.boolean("help")) return await help(args, io);
+    if (args[0] === "help") return await help(args.slice(1), io);
+    const found = await find(args);
+    if ("subcommands" in found.command) return await group(found.command, found.rest, io);
+    command = found.command;
+    return await call(command, found.rest, globals, io, log);
   } catch (error) {
     await report(error, command, log, io);
     return 1;
@@ -48,12 +51,8 @@ async function call(
   io: Io,
   log: Logger,
 ): Promise<number> {
-  const { values, args }: Parsed = parseFlags(
-    argv,
-    [...command.flags, { name: "help", short: "h", kind: "boolean", summary: "show help" }],
-    command.inOrder === true,
-  );
-  if (values.boolean("help")) return await help(command.name, io);
+  const { values, args }: Parsed = parseFlags(argv, [...command.flags, helpFlag], command.inOrder === true);
+  if (values.boolean("help")) return await help(command.name.split(" "), io);
   const [least, most] = command.arity;
   if (args.length < least || args.length > most) throw wrongCount(command, args.length);
   return await command.run({
@@ -77,24 +76,55 @@ function wrongCount(command: Command, given: number): UsageError {
   return new UsageError(`${JSON.stringify(command.name)} ${wanted} argument(s), not ${given}`);
 }
 
-async function find(name: string): Promise<Command> {
-  const command = await loadCommand(name);
-  if (command !== undefined) return command;
-  const meant = closest(name, commandNames);
+/** What the first words of a command line name; the rest are its arguments. */
+async function find(
+  words: readonly string[],
+): Promise<{ readonly command: Command | CommandGroup; readonly rest: readonly string[] }> {
+  const [name = "", second, ...rest] = words;
+  const command = (await loadCommand(name)) ?? unknown(name, commandNames);
+  if (!("subcommands" in command)) return { command, rest: words.slice(1) };
+  if (second === undefined || second.startsWith("-")) return { command, rest: words.slice(1) };
+  const names = Object.keys(command.subcommands);
+  const load = names.includes(second) ? command.subcommands[second] : undefined;
+  return { command: load === undefined ? unknown(second, names, name) : (await load()).command, rest };
+}
+
+function unknown(name: string, known: readonly string[], group?: string): never {
+  const meant = closest(name, known);
+  const words = (last: string): string => (group === undefined ? last : `${group} ${last}`);
   throw new UsageError(
-    `no such command: ${name}`,
-    meant === undefined ? undefined : `Did you mean ${meant}?`,
+    `no such command: ${words(name)}`,
+    meant === undefined ? undefined : `Did you mean ${words(meant)}?`,
   );
 }
 
-async function help(name: string | undefined, io: Io): Promise<number> {
-  const { commandHelp, programHelp } = await import("./help.ts");
-  if (name !== undefined) {
-    io.stdout(commandHelp(await find(name)));
+/** A group that is called without a command of its. */
+async function group(command: CommandGroup, argv: readonly string[], io: Io): Promise<number> {
+  const { values } = parseFlags(argv, [helpFlag], true);
+  if (values.boolean("help")) return await help([command.name], io);
+  throw new UsageError(
+    `${JSON.stringify(command.name)} takes a command`,
+    `It has: ${Object.keys(command.subcommands).join(", ")}.`,
+  );
+}
+
+async function help(words: readonly string[], io: Io): Promise<number> {
+  const { commandHelp, groupHelp, programHelp } = await import("./help.ts");
+  if (words.length === 0) {
+    const commands = await Promise.all(commandNames.map(async (name) => (await find([name])).command));
+    io.stdout(programHelp(commands, globalFlags));
     return 0;
   }
-  const commands = await Promise.all(commandNames.map(find));
-  io.stdout(programHelp(commands, globalFlags));
+  const { command } = await find(words);
+  if ("subcommands" in command) {
+    const loaded = await Promise.all(Object.values(command.subcommands).map((load) => load()));
+    io.stdout(
+      groupHelp(
+        command,
+        loaded.map((each) => each.command),
+      ),
+    );
+  } else io.stdout(commandHelp(command));
   return 0;
 }
 

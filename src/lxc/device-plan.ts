@@ -23,7 +23,12 @@ const LINKS: readonly (readonly [string, string])[] = [
   ["/dev/ptmx", "pts/ptmx"],
 ];
 
-const TYPE_BITS: Readonly<Record<Device["type"], number>> = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 };
+const TYPE_BITS: Readonly<Record<Device["type"], number>> = {
+  c: 0o020000,
+  u: 0o020000,
+  b: 0o060000,
+  p: 0o010000,
+};
 
 /** Whether /dev is the container's own: not when the host's, or another, is bound there. */
 export function ownsDev(config: Config): boolean {

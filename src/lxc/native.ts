@@ -2,15 +2,7 @@
  * Starts the C program from a sealed copy in memory: what joins a container must not be overwritten from inside it
  * (CVE-2019-5736). This room's only effects are here.
  */
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  readFileSync,
-  readSync,
-  realpathSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fstatSync, readFileSync, readSync, realpathSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { LxcriError } from "../host/errors.ts";
 import { addSeals, execve, memfdCreate, setCloseOnExec } from "../host/libc.ts";

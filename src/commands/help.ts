@@ -1,6 +1,6 @@
 /** Help pages, made from the commands' descriptions. */
 import { programName } from "../telemetry/version.ts";
-import type { Command, Flag } from "./command.ts";
+import type { Command, CommandGroup, Flag } from "./command.ts";
 
 /** One line that shows how a command is written. */
 export const usageLine = (command: Pick<Command, "name" | "args" | "flags">): string =>
@@ -17,6 +17,19 @@ export function commandHelp(command: Command): string {
     parts.push(`Examples:\n${command.examples.map((line) => `  ${programName} ${line}`).join("\n")}`);
   }
   return `${parts.join("\n\n")}\n`;
+}
+
+/** `--help` of a group. */
+export function groupHelp(
+  group: CommandGroup,
+  commands: readonly Pick<Command, "name" | "summary">[],
+): string {
+  const rows = commands.map(({ name, summary }): [string, string] => [name, summary]);
+  return `${[
+    `${programName} ${group.name}: ${group.summary}`,
+    `Usage:\n  ${programName} ${group.name} COMMAND [FLAGS] [ARGS]`,
+    `Commands:\n${columns(rows)}`,
+  ].join("\n\n")}\n`;
 }
 
 /** `--help` of the program. */

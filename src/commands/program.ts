@@ -2,8 +2,9 @@
 import { ContainerStore } from "../containers/store.ts";
 import { LxcriError, messageOf } from "../host/errors.ts";
 import { closest } from "../spec/closest.ts";
+import { OCI_VERSION } from "../spec/state.ts";
 import { type Logger, openLog } from "../telemetry/log.ts";
-import { programName, version } from "./version.ts";
+import { buildCommit, programName, releaseVersion } from "../telemetry/version.ts";
 import type { Command, CommandGroup, Flag, Globals, Io } from "./command.ts";
 import { globalFlags, parseGlobals } from "./globals.ts";
 import { type Parsed, parseFlags } from "./parse.ts";
@@ -141,3 +142,7 @@ async function report(error: unknown, command: Command | undefined, log: Logger,
       : `Usage: ${usageLine(command)}; see ${programName} ${command.name} --help\n`,
   );
 }
+
+/** `--version`: the lines that go-runc parses. */
+const version = (): string =>
+  `${programName} version ${releaseVersion}\ncommit: ${buildCommit}\nspec: ${OCI_VERSION}\n`;

@@ -1,5 +1,4 @@
 /** Which build this is. */
-import { OCI_VERSION } from "../spec/state.ts";
 
 declare const BUILD_VERSION: string | undefined;
 declare const BUILD_COMMIT: string | undefined;
@@ -11,7 +10,3 @@ export const programName = "proxmox-lxcri";
 export const releaseVersion = typeof BUILD_VERSION === "string" ? BUILD_VERSION : "0.0.0";
 /** The git commit built; `unknown` when run from source. */
 export const buildCommit = typeof BUILD_COMMIT === "string" ? BUILD_COMMIT : "unknown";
-
-/** `--version`: the lines that go-runc parses. */
-export const version = (): string =>
-  `${programName} version ${releaseVersion}\ncommit: ${buildCommit}\nspec: ${OCI_VERSION}\n`;

@@ -40,12 +40,13 @@ test("it boots, may mount, is told to shut down by the signal of its init, and l
     id,
     "sh",
     "-c",
-    "mount | grep -E ' /(run|tmp) '; ls -l /dev/console; cat /proc/self/uid_map",
+    "mount | grep -E ' /(run|tmp) '; ls -l /dev/console; cat /proc/self/uid_map; cat /etc/hostname",
   ]);
   expect(stdout).toMatch(/tmpfs on \/run type tmpfs/);
   expect(stdout).toMatch(/tmpfs on \/tmp type tmpfs/);
   expect(stdout).toMatch(/136,\s+0.*\/dev\/console/);
   expect(stdout).toMatch(/0\s+100000\s+65536/);
+  expect(stdout).toEndWith(`${id}\n`);
   await world.ok("stop", id);
   expect(await world.ok("logs", id)).toContain("going down");
   await world.ok("start", id);

@@ -252,6 +252,30 @@ describe("what it is given", () => {
     }
   });
 
+  test.skipIf(Bun.which("lxcfs") === null)("lxcfs where it runs: memory is the limit's", async () => {
+    const script = `
+      mkdir -p /var/lib/lxcfs
+      lxcfs -f -p ${world.at("lxcfs.pid")} /var/lib/lxcfs >/dev/null 2>&1 &
+      for i in $(seq 100); do [ -e /var/lib/lxcfs/proc/meminfo ] && break; sleep 0.05; done
+      "$@"
+      kill $!
+      wait`;
+    const launch = [
+      ...world.argv,
+      "launch",
+      "--rm",
+      "--memory",
+      "64m",
+      image,
+      "head",
+      "-n1",
+      "/proc/meminfo",
+    ];
+    // In a mount namespace of the test's own: nobody else is to see it.
+    const { stdout } = await runChecked(["unshare", "--mount", "sh", "-c", script, "sh", ...launch]);
+    expect(stdout).toMatch(/^MemTotal:\s+65536 kB$/m);
+  });
+
   test("privileged: root is root", async () => {
     const { stdout } = await inside(
       ["--privileged"],

@@ -1,9 +1,40 @@
 /** /etc/hostname, /etc/hosts and /etc/resolv.conf of a launched container: files of ours that it may change. */
-import { chownSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, constants, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { chownAt, close, openAt, openBeneath, openDirectory } from "../../host/at.ts";
 import { isMissing } from "../../host/errors.ts";
 import type { IdentityFiles } from "./plan-mounts.ts";
 import type { NetworkChoice } from "./request.ts";
+
+/** Who a file belongs to, as the host sees it. */
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Writes a system container's own /etc/hostname, from which its init takes the name; nothing where it has no /etc. A
+ * link there is replaced, not followed.
+ */
+export function writeSystemHostname(rootfs: string, hostname: string, owner: Owner): void {
+  const root = openDirectory(rootfs);
+  try {
+    const folder = openBeneath(root, "etc", constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      rmSync(`/proc/self/fd/${folder}/hostname`, { recursive: true, force: true });
+      const fd = openAt(folder, "hostname", constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
+      writeSync(fd, `${hostname}\n`);
+      chownAt(fd, "", owner.uid, owner.gid);
+      close(fd);
+    } finally {
+      close(folder);
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  } finally {
+    close(root);
+  }
+}
 
 /** The names of a container that knows itself and nobody else. */
 export const hostsText = (hostname: string): string =>
@@ -32,7 +63,7 @@ function resolverText(network: NetworkChoice, hostFile: string): string {
 export function writeIdentityFiles(
   folder: string,
   { hostname, network }: { readonly hostname: string; readonly network: NetworkChoice },
-  owner: { readonly uid: number; readonly gid: number },
+  owner: Owner,
   hostFile = "/etc/resolv.conf",
 ): IdentityFiles {
   const put = (name: string, text: string): string => {

@@ -14,7 +14,7 @@ import { startContainer } from "../start.ts";
 import { ContainerStore } from "../store.ts";
 import { createUnderConmon } from "./conmon.ts";
 import { appArmorProfiles, findDevice, haltSignal, lxcfsFiles, seccompArchitecture } from "./facts.ts";
-import { writeIdentityFiles } from "./identity-files.ts";
+import { writeIdentityFiles, writeSystemHostname } from "./identity-files.ts";
 import { chooseName, parseName } from "./name.ts";
 import { planConfig } from "./plan-config.ts";
 import { type NamedMount, nameMounts, unnamedVolumes } from "./plan-mounts.ts";
@@ -149,6 +149,7 @@ async function prepare(
         }),
   });
   writeConfig(launched.bundle(name), config);
+  if (system) writeSystemHostname(rootfs, hostname, owner);
   return system ? { ...record, stopSignal: haltSignal(rootfs) } : record;
 }
 

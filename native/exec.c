@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,6 +46,17 @@ static int open_init(struct plan plan, pid_t init)
 	if (fd < 0 || !identity_holds(plan))
 		die("container not running");
 	return fd;
+}
+
+static void set_oom_score(struct plan process)
+{
+	const char *score = plan_get(process, "oom-score-adj");
+	if (!score)
+		return;
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, score, strlen(score)) != (ssize_t)strlen(score))
+		die_errno("set oom_score_adj to %s", score);
+	close(fd);
 }
 
 static void join_groups(struct plan plan)
@@ -97,6 +110,7 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 		if (sched_setaffinity(0, sizeof set, &set))
 			die_errno("set CPU affinity %s", cpus);
 	}
+	set_oom_score(process);
 	join_groups(plan);
 	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
@@ -126,15 +140,6 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 	process_failed(file, errno);
 }
 
-/* It replaces what has its name: that must never be a device. */
-static void check_pid_file(struct plan plan)
-{
-	const char *path = plan_get(plan, "pid-file");
-	struct stat there;
-	if (path && !lstat(path, &there) && !S_ISREG(there.st_mode))
-		die("pid file %s: is there already and not a regular file", path);
-}
-
 /* The process that runs already when its caller cannot be told of it. */
 static pid_t untold;
 
@@ -156,7 +161,7 @@ static void write_pid_file(struct plan plan, pid_t pid)
 	/* A device such as /dev/null is written to, never replaced. */
 	struct stat info;
 	bool special = !lstat(path, &info) && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode);
-	int fd = special ? open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)
+	int fd = special ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
 			 : open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0 || write(fd, text, (size_t)length) != length || (!special && rename(temporary, path)))
 		die_errno("write pid file %s", path);
@@ -213,7 +218,6 @@ int exec_main(int plan_fd)
 {
 	struct plan process = { NULL, NULL };
 	struct plan plan = load(plan_fd, &process);
-	check_pid_file(plan);
 	signals_reset();
 	/* What joins the container must not be traced or read from inside. */
 	prctl(PR_SET_DUMPABLE, 0);
@@ -248,6 +252,75 @@ int exec_main(int plan_fd)
 	if (detach)
 		return 0;
 	return relay_run(child, master);
+}
+
+/* Becomes a sealed copy of this program in memory: nothing in the container can write to it (CVE-2019-5736). */
+static void seal(const char *pipe)
+{
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int copy = memfd_create("lxcri", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct stat info;
+	if (file < 0 || copy < 0 || fstat(file, &info))
+		die_errno("copy this program");
+	for (off_t left = info.st_size; left > 0;) {
+		ssize_t moved = sendfile(copy, file, NULL, (size_t)left);
+		if (moved <= 0)
+			die_errno("copy this program");
+		left -= moved;
+	}
+	if (fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
+		die_errno("seal this program");
+	char path[32];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", copy);
+	char *const words[] = { (char *)"lxcri", (char *)"exec-ahead", (char *)pipe, (char *)"sealed", NULL };
+	execv(path, words);
+	die_errno("start the copy of this program");
+}
+
+/* Reads exactly size bytes; false where the pipe ends before. */
+static bool read_whole(int fd, void *to, size_t size)
+{
+	for (char *at = to; size > 0;) {
+		ssize_t got = read(fd, at, size);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		at += got;
+		size -= (size_t)got;
+	}
+	return true;
+}
+
+static int engine_status(void)
+{
+	int status = 0;
+	while (wait(&status) < 0)
+		if (errno != EINTR)
+			return 1;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int exec_ahead(const char *pipe, bool sealed)
+{
+	if (!sealed)
+		seal(pipe);
+	int from = atoi(pipe);
+	uint32_t size;
+	fcntl(from, F_SETFD, FD_CLOEXEC);
+	if (!read_whole(from, &size, sizeof size))
+		return engine_status();
+	char *bytes = malloc(size);
+	int plan = memfd_create("plan", MFD_CLOEXEC);
+	if (!bytes || plan < 0)
+		die("out of memory");
+	if (!read_whole(from, bytes, size))
+		return engine_status();
+	if (write(plan, bytes, size) != (ssize_t)size)
+		die_errno("keep the plan");
+	free(bytes);
+	close(from);
+	return exec_main(plan);
 }
 
 int wait_main(int plan_fd)

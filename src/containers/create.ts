@@ -1,5 +1,5 @@
 /** `create`: everything but the user's program. What it does is planned first; a failure or a kill leaves nothing. */
-import { chmodSync, lstatSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
 import { planGroups } from "../cgroups/group-path.ts";
 import { type CgroupLayout, detectLayout } from "../cgroups/hierarchy.ts";
@@ -57,7 +57,6 @@ export async function createContainer(options: CreateOptions & TerminalOptions):
   const rootfs = isAbsolute(config.root.path) ? config.root.path : join(bundle, config.root.path);
   await refuseUnsupported(config, rootfs, layout);
   checkTerminal(options, config);
-  checkPidFile(options.pidFile);
 
   using lock = await store.lock(id);
   if (store.exists(id)) throw alreadyExists(id);
@@ -115,12 +114,6 @@ function checkTerminal(options: CreateOptions & TerminalOptions, config: Config)
       { fix: "Leave --console-socket out, or set process.terminal to true." },
     );
   }
-}
-
-/** A pid file replaces what has its name: that must never be a device. */
-function checkPidFile(path: string | undefined): void {
-  if (path === undefined || (lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true)) return;
-  throw new ContainerError("pid-file-unusable", `pid file ${path}: is there already and not a regular file`);
 }
 
 function newRecord(

@@ -1,12 +1,12 @@
 /** `create`: everything but the user's program. What it does is planned first; a failure or a kill leaves nothing. */
-import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
 import { planGroups } from "../cgroups/group-path.ts";
 import { type CgroupLayout, detectLayout } from "../cgroups/hierarchy.ts";
 import { Leaf } from "../cgroups/leaf.ts";
 import { prepareLeaf } from "../cgroups/leaf-lifecycle.ts";
 import type { HeldScope } from "../cgroups/systemd.ts";
-import { errnoOf, isMissing } from "../host/errors.ts";
+import { isMissing, messageOf } from "../host/errors.ts";
 import { writeFileAtomic } from "../host/files.ts";
 import { mkfifo } from "../host/libc.ts";
 import { lxcConfig, makesNamespace, namespaceOf } from "../lxc/config.ts";
@@ -58,9 +58,10 @@ export async function createContainer(options: CreateOptions & TerminalOptions):
   await refuseUnsupported(config, rootfs, layout);
   checkTerminal(options, config);
 
+  const record = newRecord(options, id, config, layout, { bundle, rootfs: realpathSync(rootfs) });
+
   using lock = await store.lock(id);
   if (store.exists(id)) throw alreadyExists(id);
-  const record = newRecord(options, id, config, layout, { bundle, rootfs: realpathSync(rootfs) });
   let made = false;
   let scope: HeldScope | undefined;
   try {
@@ -88,9 +89,11 @@ function readBundle(options: CreateOptions): { bundle: string; text: string } {
   const path = options.configPath ?? `${options.bundle}/config.json`;
   try {
     const bundle = realpathSync(options.bundle);
+    // One that the caller names himself may be a pipe.
+    if (options.configPath === undefined && !statSync(path).isFile()) throw new Error("not a regular file");
     return { bundle, text: readFileSync(path, "utf8") };
   } catch (cause) {
-    const why = isMissing(cause) ? "no such file or directory" : (errnoOf(cause) ?? "cannot be read");
+    const why = isMissing(cause) ? "no such file or directory" : messageOf(cause);
     throw new ContainerError("bundle-unusable", `bundle ${options.bundle}: open ${basename(path)}: ${why}`, {
       cause,
       fix: "Give the bundle's folder with --bundle; `spec` writes a config.json to begin with.",

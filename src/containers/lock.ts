@@ -3,7 +3,7 @@
  * folder, which `delete` removes.
  */
 import { ftruncateSync, readFileSync, writeSync } from "node:fs";
-import { isMissing } from "../host/errors.ts";
+import { errnoOf, isMissing } from "../host/errors.ts";
 import { lockFile as lockHostFile, tryLockFile } from "../host/file-lock.ts";
 import { ContainerError } from "./errors.ts";
 
@@ -28,11 +28,19 @@ export interface LockWait {
  */
 export async function lockFile(path: string, subject: string, wait: LockWait = {}): Promise<ContainerLock> {
   const lock = tryLockFile(path) ?? (await waitForLock(path, subject, wait));
-  // For who waits in vain.
-  ftruncateSync(lock.fd);
-  writeSync(lock.fd, `${process.pid}\n`, 0);
+  nameHolder(lock.fd);
   const release = (): void => lock.release(true);
   return { release, releaseAndRemove: () => lock.release(), [Symbol.dispose]: release };
+}
+
+/** For who waits in vain. On a full disk it goes without: there more than elsewhere one must be able to delete. */
+function nameHolder(fd: number): void {
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOSPC" && errnoOf(error) !== "EDQUOT") throw error;
+  }
 }
 
 async function waitForLock(path: string, subject: string, { timeout = 30_000, signal }: LockWait) {

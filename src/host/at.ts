@@ -28,6 +28,7 @@ const SYMBOLS = {
   fchownat: { args: [i32, pointer, u32, u32, i32], returns: i32 },
   fchmod: { args: [i32, u32], returns: i32 },
   fchmodat: { args: [i32, pointer, u32, i32], returns: i32 },
+  renameat2: { args: [i32, pointer, i32, pointer, u32], returns: i32 },
   utimensat: { args: [i32, pointer, pointer, i32], returns: i32 },
   ftruncate: { args: [i32, i64], returns: i32 },
   setxattr: { args: [pointer, pointer, pointer, i64, i32], returns: i32 },
@@ -152,6 +153,15 @@ export function unlinkAt(dir: number, name: string): void {
 
 export function rmdirAt(dir: number, name: string): void {
   if (libc().unlinkat(dir, cstring(name), AT_REMOVEDIR) < 0) throw failed("rmdir", name);
+}
+
+/** renameat2(2): the two names change places, in one step. */
+export const RENAME_EXCHANGE = 2;
+
+/** Renames within one file system; replaces what is there unless `flags` say otherwise. */
+export function renameAt(fromDir: number, from: string, dir: number, name: string, flags = 0): void {
+  if (libc().renameat2(fromDir, cstring(from, 1), dir, cstring(name), flags) < 0)
+    throw failed("renameat2", name);
 }
 
 /** The text of a symbolic link. */

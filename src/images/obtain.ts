@@ -1,6 +1,6 @@
 /**
- * The images room's door for `launch`: from a source to an image whose layers are unpacked. Calls storage, spec and
- * host. All state is on disk; processes that obtain the same image at once share the work, layer by layer.
+ * The images room's main door: from a source to an image whose layers are unpacked. Calls storage, spec and host. All
+ * state is on disk; processes that obtain the same image at once share the work, layer by layer.
  */
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
@@ -8,21 +8,28 @@ import { isMissing, LxcriError } from "../host/errors.ts";
 import { chainIds, type Digest, digestOf, Hasher } from "../spec/digest.ts";
 import { openStorage } from "../storage/storage.ts";
 import { ContentStore, fileSource } from "./content/content-store.ts";
+import { Lease } from "./lease.ts";
 import {
   EMPTY_CONFIG,
   type ImageConfig,
   type ImageDescription,
   ImageError,
+  KIND_LABEL,
   MAX_CONFIG,
   parseConfig,
+  SYSTEM_CONFIG,
 } from "./manifest.ts";
+import { ImageNames, nameOf, type OwnedBlob } from "./names.ts";
 import { formatPlatform, hostPlatform, type Platform, suitability } from "./platform.ts";
-import { type ImageSource, parseImageSource } from "./reference.ts";
+import { type ImageSource, parseImageSource, parseReference } from "./reference.ts";
 import type { RegistrySettings } from "./registry/client.ts";
+import { admitSource } from "./signatures/admission.ts";
 import { openDockerArchive } from "./sources/docker-archive.ts";
 import type { FoundImage } from "./sources/found-image.ts";
 import { findInLayout } from "./sources/layout.ts";
+import { openOciArchive } from "./sources/oci-archive.ts";
 import { findInRegistry } from "./sources/registry-source.ts";
+import { countLookup } from "./tag-cache.ts";
 import { type ImageProgress, unpackImage } from "./unpack/unpack-image.ts";
 import { unpackLayer } from "./unpack/unpack-layer.ts";
 
@@ -33,6 +40,16 @@ export interface ObtainOptions extends RegistrySettings {
   /** Default: this machine's. */
   readonly platform?: Platform;
   readonly progress?: (event: ImageProgress) => void;
+  /** Keep the image under this name; default: the reference, for images of registries. */
+  readonly name?: string;
+  /** Fetch all of the image's blobs, so that it can go elsewhere; default: what its layers need. */
+  readonly complete?: boolean;
+  /** ms for which a tag is believed to stand for what it stood for; default 0. */
+  readonly tagLifetime?: number;
+  /** Keeps the image from being collected; default: one that lasts as long as the process. */
+  readonly lease?: Lease;
+  /** Default: the one of containers-policy.json(5). */
+  readonly policyFile?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -42,6 +59,8 @@ export interface Image {
   readonly name: string;
   /** Of its manifest; of the file for a tarball. */
   readonly digest: Digest;
+  /** Of its config; of the file for a tarball. */
+  readonly id: Digest;
   readonly config: ImageConfig;
   /** Chain ids, topmost last: what the storage room's `prepare` takes. */
   readonly layers: readonly Digest[];
@@ -53,11 +72,21 @@ interface Context {
   readonly options: ObtainOptions;
   readonly store: ContentStore;
   readonly platform: Platform;
+  readonly lease: Lease;
+}
+
+/** By data root; the kernel ends them with the process. */
+const processLeases = new Map<string, Lease>();
+
+function processLease(dataRoot: string): Lease {
+  const lease = processLeases.get(dataRoot) ?? new Lease(dataRoot);
+  processLeases.set(dataRoot, lease);
+  return lease;
 }
 
 /**
- * Gets an image: `oci:DIR[:TAG]`, `docker-archive:FILE[:TAG]`, `tar:FILE` or a registry reference; only what is
- * missing is fetched and unpacked.
+ * Gets an image: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`, `tar:FILE` or a registry
+ * reference; only what is missing is fetched and unpacked.
  * @throws LxcriError with the code of whatever part failed; nothing half is left that a next try would trust
  */
 export async function obtainImage(source: string | ImageSource, options: ObtainOptions): Promise<Image> {
@@ -66,6 +95,7 @@ export async function obtainImage(source: string | ImageSource, options: ObtainO
     options,
     store: new ContentStore(options.dataRoot),
     platform: options.platform ?? hostPlatform(),
+    lease: options.lease ?? processLease(options.dataRoot),
   };
   try {
     const image = await obtainFrom(parsed, context);
@@ -80,30 +110,67 @@ export async function obtainImage(source: string | ImageSource, options: ObtainO
 }
 
 async function obtainFrom(source: ImageSource, context: Context): Promise<Image> {
-  const { options, store, platform } = context;
+  const { options, store, platform, lease } = context;
+  if (source.kind !== "registry") await admitSource(source, [], options);
   switch (source.kind) {
     case "oci":
       return obtainFound(findInLayout(resolve(source.path), source.tag, platform), context);
+    case "oci-archive":
     case "docker-archive": {
-      const archive = await openDockerArchive(resolve(source.path), source.tag, store);
+      const path = resolve(source.path);
+      const archive =
+        source.kind === "oci-archive"
+          ? await openOciArchive(path, source.tag, platform, store)
+          : await openDockerArchive(path, source.tag, store);
       try {
         return await obtainFound(archive.image, context);
       } finally {
         archive.close();
       }
     }
-    case "registry":
-      return obtainFound(
-        await findInRegistry(source.reference, platform, store, options, options.signal),
-        context,
-      );
+    case "registry": {
+      const { reference } = source;
+      const name = nameOf(options.name === undefined ? reference : parseReference(options.name));
+      const known = recentTarget(name, options);
+      const found = await findInRegistry(reference, {
+        platform,
+        store,
+        lease,
+        settings: options,
+        ...(known === undefined ? {} : { known }),
+        admit: (digests) => admitSource(source, digests, options),
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      });
+      return obtainFound(found, { ...context, options: { ...options, name } }, known !== undefined);
+    }
     case "tar":
       return obtainTarball(resolve(source.path), context);
   }
 }
 
-async function obtainFound(found: FoundImage, context: Context): Promise<Image> {
-  const { options, store, platform } = context;
+/** What the tag stood for when it was last asked for, unless that was too long ago. */
+function recentTarget(name: string, { dataRoot, tagLifetime = 0 }: ObtainOptions): Digest | undefined {
+  if (tagLifetime <= 0) return undefined;
+  const record = new ImageNames(dataRoot).get(name);
+  const age = Date.now() - (record?.checked ?? 0);
+  const recent = record !== undefined && age >= 0 && age < tagLifetime;
+  countLookup(recent);
+  return recent ? record.target : undefined;
+}
+
+async function obtainFound(found: FoundImage, context: Context, cached = false): Promise<Image> {
+  const { options, store, platform, lease } = context;
+  const { signal } = options;
+  const { manifest } = found;
+  const documents = found.documents.map((bytes) => ({ digest: digestOf(bytes), size: bytes.length, bytes }));
+  const blobs: OwnedBlob[] = [...documents, manifest.config, ...manifest.layers].map(({ digest, size }) => ({
+    digest,
+    size,
+  }));
+  await lease.protect(
+    blobs.map(({ digest }) => digest),
+    signal,
+  );
   const description = await readConfig(found, context);
   const offered = description.platform;
   if (offered.architecture !== "" && suitability(offered, platform) === 0) {
@@ -113,7 +180,8 @@ async function obtainFound(found: FoundImage, context: Context): Promise<Image> 
     );
   }
   const chain = chainIds(description.diffIds);
-  const layers = found.manifest.layers.flatMap((descriptor, i) => {
+  await lease.protect(chain, signal);
+  const layers = manifest.layers.flatMap((descriptor, i) => {
     const diffId = description.diffIds[i];
     return diffId === undefined ? [] : [{ descriptor, diffId, source: found.blob(descriptor) }];
   });
@@ -121,14 +189,41 @@ async function obtainFound(found: FoundImage, context: Context): Promise<Image> 
     store,
     driver: openStorage(options.dataRoot),
     progress: options.progress ?? (() => {}),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.complete === undefined ? {} : { complete: options.complete }),
+    ...(signal === undefined ? {} : { signal }),
   });
+  const id = manifest.config.digest;
+  if (options.name !== undefined) {
+    for (const { bytes, ...blob } of documents) {
+      await store.ensure(blob, async function* () {
+        yield bytes;
+      });
+    }
+    const names = new ImageNames(options.dataRoot);
+    const name = nameOf(parseReference(options.name));
+    const before = names.get(name);
+    const now = Date.now();
+    if (!cached || before?.manifest !== found.digest) {
+      names.put({
+        name,
+        target: found.target,
+        manifest: found.digest,
+        id,
+        platform: formatPlatform(offered.architecture === "" ? platform : offered),
+        blobs,
+        layers: chain,
+        since: before?.manifest === found.digest ? before.since : now,
+        checked: now,
+      });
+    }
+  }
   return {
     name: found.name,
     digest: found.digest,
+    id,
     config: description.config,
     layers: chain,
-    kind: "application",
+    kind: description.config.Labels[KIND_LABEL] === "system" ? "system" : "application",
   };
 }
 
@@ -147,7 +242,7 @@ async function readConfig(found: FoundImage, { store, options }: Context): Promi
 }
 
 /** One layer, named by the file's digest, since what it unpacks to is known only afterwards. */
-async function obtainTarball(path: string, { options }: Context): Promise<Image> {
+async function obtainTarball(path: string, { options, lease }: Context): Promise<Image> {
   const total = statSync(path).size;
   const driver = openStorage(options.dataRoot);
   const bytes = (): AsyncIterable<Uint8Array> => fileSource(path)(0, () => {});
@@ -157,6 +252,7 @@ async function obtainTarball(path: string, { options }: Context): Promise<Image>
     hasher.update(piece);
   }
   const digest = hasher.digest();
+  await lease.protect([digest], options.signal);
   const report = (done: number): void => options.progress?.({ kind: "layer", digest, done, total });
   const draft = await driver.beginLayer([digest], options.signal);
   if (draft !== undefined) {
@@ -174,7 +270,7 @@ async function obtainTarball(path: string, { options }: Context): Promise<Image>
       );
       if (again.digest() !== digest)
         throw new ImageError("image-invalid", `tar:${path}: changed while it was read`);
-      draft.commit(size);
+      await draft.commit(size);
     } finally {
       await draft.discard();
     }
@@ -183,7 +279,8 @@ async function obtainTarball(path: string, { options }: Context): Promise<Image>
   return {
     name: `tar:${path}`,
     digest,
-    config: { ...EMPTY_CONFIG, Cmd: ["/sbin/init"], StopSignal: "SIGRTMIN+3" },
+    id: digest,
+    config: { ...EMPTY_CONFIG, ...SYSTEM_CONFIG },
     layers: [digest],
     kind: "system",
   };

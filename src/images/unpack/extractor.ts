@@ -20,11 +20,11 @@ import {
   utimesAt,
 } from "../../host/at.ts";
 import { errnoOf } from "../../host/errors.ts";
+import { removeTree } from "../../host/remove-tree.ts";
 import type { Budget } from "./budget.ts";
 import { Directories, type Folder } from "./directories.ts";
 import { LayerFile } from "./layer-file.ts";
 import { invalid, splitPath } from "./layer-path.ts";
-import { removeTree } from "./remove-tree.ts";
 import type { TarEntry, TarHandler } from "./tar-entry.ts";
 import { isWhiteout, meaningOf, putOpaque, putWhiteout } from "./whiteout.ts";
 import { restoreXattrs } from "./xattrs.ts";

@@ -32,6 +32,8 @@ export interface UnpackContext {
   readonly store: ContentStore;
   readonly driver: SnapshotDriver;
   readonly progress: (event: ImageProgress) => void;
+  /** Fetch also the blobs of layers that are unpacked already, so that the image can go elsewhere. */
+  readonly complete?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -108,12 +110,13 @@ async function unpackOne(
   const report = (kind: ImageProgress["kind"], done: number): void =>
     progress({ kind, digest: descriptor.digest, done, total: descriptor.size });
   const chainId = chain.at(-1);
+  const fetch = (): ReturnType<ContentStore["receive"]> =>
+    store.receive(descriptor, layer.source, (done) => report("blob", done), signal);
   if (chainId === undefined || driver.hasLayer(chainId)) {
+    if (context.complete === true && !store.has(descriptor)) await (await fetch()).durable;
     report("layer", descriptor.size);
     return parent;
   }
-  const fetch = (): ReturnType<ContentStore["receive"]> =>
-    store.receive(descriptor, layer.source, (done) => report("blob", done), signal);
   const { durable } = await fetch();
   // the disk takes the blob while it is unpacked
   const both = await Promise.allSettled([unpackStored(layer, chain, parent, fetch, context), durable]);
@@ -150,7 +153,7 @@ async function unpackStored(
       await parent;
       signal.throwIfAborted();
       completeLayer(draft.folder, unresolved, draft.lowers());
-      draft.commit(size);
+      await draft.commit(size);
       break;
     } catch (error) {
       await draft.discard();

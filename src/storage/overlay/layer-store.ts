@@ -1,51 +1,32 @@
 /**
- * The overlay driver's layers: a folder each, named by the first 12 digits of the chain id (mount(2) takes one page
- * of options, and 127 layers must fit), and beside it a mark that says it is complete.
+ * The overlay driver's layers: a folder each, named by the first digits of the chain id, and beside it a mark that
+ * says it is complete.
  *
  *     layers/<short>        the unpacked layer
  *     layers/<short>.json   its mark; without it the folder is what a killed process left
  *     staging/<short>       being written, under the lock locks/<short>
  */
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { isMissing, LxcriError } from "../../host/errors.ts";
 import { type FileLock, lockFile } from "../../host/file-lock.ts";
-import { writeFileAtomic } from "../../host/files.ts";
-import { runChecked } from "../../host/process.ts";
-import { type Digest, hexOf } from "../../spec/digest.ts";
-import type { LayerDraft } from "../driver.ts";
-import { makeFolder, PRIVATE } from "../private-folder.ts";
-
-/** What a layer's mark says. */
-interface LayerMark {
-  readonly chainId: Digest;
-  /** Chain id of the layer below. */
-  readonly parent?: Digest;
-  /** Bytes of the layer's archive. */
-  readonly size: number;
-}
-
-const SHORT = 12;
-export const shortName = (chainId: Digest): string => hexOf(chainId).slice(0, SHORT);
-
-/** Removes trees of any depth, but nothing that is mounted in them; missing ones are no error. */
-export async function removeFolders(...paths: readonly string[]): Promise<void> {
-  const there = paths.filter((path) => existsSync(path));
-  if (there.length === 0) return;
-  await runChecked(["rm", "-rf", "--one-file-system", "--", ...there], { timeout: 600_000 });
-}
+import type { Digest } from "../../spec/digest.ts";
+import type { Layer, LayerDraft } from "../driver.ts";
+import { LayerMarks, shortName } from "../layer-marks.ts";
+import { makeFolder, PRIVATE, removeFolders } from "../private-folder.ts";
 
 export class LayerStore {
   /** Holds the layers' folders. */
   readonly folder: string;
   readonly #staging: string;
   readonly #locks: string;
+  readonly #marks: LayerMarks;
 
   /** @param root the driver's own folder; made by {@link open} */
   constructor(root: string) {
     this.folder = join(root, "layers");
     this.#staging = join(root, "staging");
     this.#locks = join(root, "locks");
+    this.#marks = new LayerMarks(this.folder);
   }
 
   /** Makes the folders where they are missing. */
@@ -59,19 +40,22 @@ export class LayerStore {
   }
 
   has(chainId: Digest): boolean {
-    let text: string;
+    return this.#marks.find(chainId) !== undefined;
+  }
+
+  list(): Layer[] {
+    return this.#marks.list();
+  }
+
+  /** The mark goes first: a kill then leaves what the next draft of the layer clears away. */
+  async remove(chainId: Digest): Promise<void> {
+    const lock = await lockFile(join(this.#locks, shortName(chainId)));
     try {
-      text = readFileSync(this.#markOf(chainId), "utf8");
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
+      if (this.has(chainId)) this.#marks.remove(chainId);
+      await removeFolders(this.pathOf(chainId));
+    } finally {
+      lock.release();
     }
-    const mark = JSON.parse(text) as LayerMark;
-    if (mark.chainId === chainId) return true;
-    throw new LxcriError(
-      "layer-name-collision",
-      `layers ${chainId} and ${mark.chainId} begin with the same ${SHORT} digits; they cannot be kept both`,
-    );
   }
 
   /** See `SnapshotDriver.beginLayer`. */
@@ -102,11 +86,10 @@ export class LayerStore {
       folder: staging,
       overlayWhiteouts: true,
       lowers: () => below.map((id) => this.pathOf(id)).reverse(),
-      commit: (size) => {
+      commit: async (size) => {
         renameSync(staging, this.pathOf(chainId));
         const parent = below.at(-1);
-        const mark: LayerMark = { chainId, size, ...(parent === undefined ? {} : { parent }) };
-        writeFileAtomic(this.#markOf(chainId), JSON.stringify(mark));
+        this.#marks.write({ chainId, size, ...(parent === undefined ? {} : { parent }) });
         open = false;
         lock.release();
       },
@@ -120,9 +103,5 @@ export class LayerStore {
         }
       },
     };
-  }
-
-  #markOf(chainId: Digest): string {
-    return `${this.pathOf(chainId)}.json`;
   }
 }

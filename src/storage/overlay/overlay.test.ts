@@ -20,7 +20,7 @@ import { umount } from "../../host/libc.ts";
 import { run, runChecked } from "../../host/process.ts";
 import { parseContainerId } from "../../spec/container-id.ts";
 import { type Digest, digestOf } from "../../spec/digest.ts";
-import { OverlayDriver } from "./overlay.ts";
+import { openStorage, type Storage } from "../storage.ts";
 
 const MAPS = {
   uidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }],
@@ -28,11 +28,11 @@ const MAPS = {
 };
 
 let dataRoot: string;
-let driver: OverlayDriver;
+let driver: Storage;
 beforeEach(() => {
   dataRoot = mkdtempSync(join(tmpdir(), "lxcri-overlay-"));
   chmodSync(dataRoot, 0o711);
-  driver = new OverlayDriver(dataRoot);
+  driver = openStorage(dataRoot);
 });
 afterEach(async () => {
   for (const { id } of driver.list()) await driver.remove(id);
@@ -48,7 +48,7 @@ async function addLayer(
   const draft = await driver.beginLayer(chain);
   if (draft === undefined) throw new Error("the layer is there already");
   await fill(draft.folder);
-  draft.commit(1);
+  await draft.commit(1);
 }
 
 /** Two layers: `etc/owner` belongs to 33, `bin/su` is setuid root, the second layer hides `etc/gone`. */
@@ -77,7 +77,7 @@ describe("layers", () => {
     const second = driver.beginLayer(chain);
     draft?.commit(5);
     expect(await second).toBeUndefined();
-    expect(new OverlayDriver(dataRoot).hasLayer(digestOf("a"))).toBe(true);
+    expect(openStorage(dataRoot).hasLayer(digestOf("a"))).toBe(true);
     expect(readdirSync(join(dataRoot, "overlay/staging"))).toEqual([]);
     expect(readdirSync(join(dataRoot, "overlay/locks"))).toEqual([]);
   });
@@ -93,9 +93,9 @@ describe("layers", () => {
 
   test("of a killed process are begun anew", async () => {
     const script = `
-      import { OverlayDriver } from ${JSON.stringify(join(import.meta.dir, "overlay.ts"))};
+      import { openStorage } from ${JSON.stringify(join(import.meta.dir, "../storage.ts"))};
       import { renameSync, writeFileSync } from "node:fs";
-      const driver = new OverlayDriver(${JSON.stringify(dataRoot)});
+      const driver = openStorage(${JSON.stringify(dataRoot)});
       const draft = await driver.beginLayer([${JSON.stringify(digestOf("a"))}]);
       writeFileSync(draft.folder + "/half", "half");
       if (process.argv.at(-1) === "renamed") renameSync(draft.folder, draft.folder.replace("staging", "layers"));
@@ -196,7 +196,7 @@ describe("a container's file system", () => {
 
   test("takes 120 layers, and strange characters in the data root", async () => {
     const strange = join(dataRoot, "a,b:c\\d e");
-    const deep = new OverlayDriver(strange);
+    const deep = openStorage(strange);
     const chain = Array.from({ length: 120 }, (_, i) => digestOf(String(i)));
     for (let i = 0; i < chain.length; i += 1) {
       const draft = await deep.beginLayer(chain.slice(0, i + 1));
@@ -285,8 +285,8 @@ describe("an unprivileged container's file system", () => {
     const file = join(dataRoot, "prepare.ts");
     writeFileSync(
       file,
-      `import { OverlayDriver } from ${JSON.stringify(join(import.meta.dir, "overlay.ts"))};
-       await new OverlayDriver(${JSON.stringify(dataRoot)}).prepare("u", ${JSON.stringify(chain)}, ${JSON.stringify(MAPS)});`,
+      `import { openStorage } from ${JSON.stringify(join(import.meta.dir, "../storage.ts"))};
+       await openStorage(${JSON.stringify(dataRoot)}).prepare("u", ${JSON.stringify(chain)}, ${JSON.stringify(MAPS)});`,
     );
     await runChecked([process.execPath, file], {
       env: { ...process.env, PATH: `${tools}:${process.env.PATH}` },
@@ -305,8 +305,8 @@ describe("an unprivileged container's file system", () => {
     const file = join(dataRoot, "prepare.ts");
     writeFileSync(
       file,
-      `import { OverlayDriver } from ${JSON.stringify(join(import.meta.dir, "overlay.ts"))};
-       await new OverlayDriver(${JSON.stringify(dataRoot)}).prepare("u", ${JSON.stringify(chain)}, ${JSON.stringify(MAPS)});`,
+      `import { openStorage } from ${JSON.stringify(join(import.meta.dir, "../storage.ts"))};
+       await openStorage(${JSON.stringify(dataRoot)}).prepare("u", ${JSON.stringify(chain)}, ${JSON.stringify(MAPS)});`,
     );
     const env = { ...process.env, PATH: `${tools}:${process.env.PATH}` };
     expect((await run([process.execPath, file], { env })).exitCode).toBe(137);

@@ -2,67 +2,67 @@
  * The overlay driver, the default: a folder per layer, shared by all containers, and an overlay mount per container.
  *
  *     <data root>/overlay/{layers,staging,locks,shifted}     see layer-store.ts; private
- *     <data root>/containers/<id>/snapshot.json             what the container's file system is made of
- *                                 diff/{upper,work}          what it changed; private
+ *     <data root>/containers/<id>/diff/{upper,work}          what the container changed; private
+ *                                 diff/checkpoints/<n>       copies of `upper`
  *                                 scratch/                   mount points needed for a moment; private
- *                                 rootfs                     the mount
  *
  * Unprivileged containers: layers keep the image's ids on disk and are mounted shifted. Where that cannot be, they
  * are copied with shifted owners, once per map. Changes have the container's host ids on disk either way.
  */
-import {
-  chownSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { chownSync, existsSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf, isMissing, LxcriError } from "../../host/errors.ts";
-import { lockFile } from "../../host/file-lock.ts";
-import { writeFileAtomic } from "../../host/files.ts";
-import { isMountPoint, unmountAll } from "../../host/mount-point.ts";
-import { runChecked } from "../../host/process.ts";
-import { type ContainerId, parseContainerId } from "../../spec/container-id.ts";
-import { type Digest, digestOf, hexOf } from "../../spec/digest.ts";
-import type { IdMaps, LayerDraft, Snapshot, SnapshotDriver, Usage } from "../driver.ts";
-import { checkPassable, makeDataRoot, makeFolder, PASSABLE, PRIVATE } from "../private-folder.ts";
-import { LayerStore, removeFolders, shortName } from "./layer-store.ts";
+import { errnoOf } from "../../host/errors.ts";
+import { isMountPoint } from "../../host/mount-point.ts";
+import type { Digest } from "../../spec/digest.ts";
+import type {
+  ContainerVolume,
+  IdMaps,
+  Layer,
+  LayerContent,
+  LayerDraft,
+  Receiver,
+  StorageDriver,
+  Usage,
+} from "../driver.ts";
+import { FolderCheckpoints } from "../folder-checkpoints.ts";
+import { layerMissing, shortName } from "../layer-marks.ts";
+import {
+  checkPassable,
+  makeDataRoot,
+  makeFolder,
+  measureFolder,
+  PRIVATE,
+  removeFolders,
+} from "../private-folder.ts";
+import { shiftId } from "../tree/shift.ts";
+import { LayerStore } from "./layer-store.ts";
 import { clearScratch, mountOverlay, mountOverlayShifted, mountOverlayUnprivileged } from "./mount.ts";
-import { ShiftedLayers, shiftId } from "./shifted-layers.ts";
+import { ShiftedLayers } from "./shifted-layers.ts";
 
-/** snapshot.json */
-interface SnapshotRecord {
-  readonly driver: "overlay";
-  readonly layers: readonly Digest[];
-  readonly idMaps?: IdMaps;
-}
-
-const RECORD = "snapshot.json";
 /** Stands in for the layers of an image that has none. */
 const EMPTY = "empty";
 
-export class OverlayDriver implements SnapshotDriver {
-  readonly name = "overlay";
+const changesOf = (volume: ContainerVolume): string => join(volume.folder, "diff");
+
+/** The checkpoints of a container's changes. */
+const checkpointsOf = (volume: ContainerVolume): FolderCheckpoints =>
+  new FolderCheckpoints(changesOf(volume), "upper");
+
+export class OverlayDriver implements StorageDriver {
+  readonly location: string = "overlay";
   readonly independentLayers = true;
-  readonly #root: string;
-  readonly #containers: string;
+  readonly rollbackDropsNewer = false;
   readonly #layers: LayerStore;
   readonly #shifted: ShiftedLayers;
 
   /** Makes its folders where they are missing. @param dataRoot absolute */
   constructor(dataRoot: string) {
-    this.#root = join(dataRoot, "overlay");
-    this.#containers = join(dataRoot, "containers");
+    const root = join(dataRoot, "overlay");
     makeDataRoot(dataRoot);
-    makeFolder(this.#root, PRIVATE);
-    makeFolder(this.#containers, PASSABLE);
-    this.#layers = new LayerStore(this.#root);
+    makeFolder(root, PRIVATE);
+    this.#layers = new LayerStore(root);
     this.#layers.open();
-    this.#shifted = new ShiftedLayers(join(this.#root, "shifted"), this.#layers);
+    this.#shifted = new ShiftedLayers(join(root, "shifted"), this.#layers);
     makeFolder(join(this.#layers.folder, EMPTY), 0o755);
   }
 
@@ -70,120 +70,76 @@ export class OverlayDriver implements SnapshotDriver {
     return this.#layers.has(chainId);
   }
 
+  layers(): Layer[] {
+    return this.#layers.list();
+  }
+
   beginLayer(chain: readonly Digest[], signal?: AbortSignal): Promise<LayerDraft | undefined> {
     return this.#layers.begin(chain, signal);
   }
 
-  prepare(id: ContainerId, layers: readonly Digest[], idMaps?: IdMaps): Promise<Snapshot> {
-    return this.#exclusive(id, async () => {
-      const missing = layers.find((chainId) => !this.hasLayer(chainId));
-      if (missing !== undefined) {
-        throw new LxcriError("layer-missing", `container ${id}: layer ${missing} is not in this data root`, {
-          fix: "Pull the image again.",
-        });
-      }
-      const known = this.#read(id);
-      const same =
-        known !== undefined &&
-        JSON.stringify([known.layers, known.idMaps]) === JSON.stringify([layers, idMaps]);
-      if (known !== undefined && !same) {
-        throw new LxcriError("snapshot-exists", `container ${id}: has a file system of another image or map`);
-      }
-      return this.#mount(id, known ?? this.#create(id, layers, idMaps));
-    });
+  async layerUsage(chainId: Digest): Promise<Usage> {
+    return measureFolder((await this.openLayer(chainId)).folder);
   }
 
-  remount(id: ContainerId): Promise<Snapshot> {
-    return this.#exclusive(id, () => this.#mount(id, this.#known(id)));
+  async openLayer(chainId: Digest): Promise<LayerContent> {
+    if (!this.hasLayer(chainId)) throw layerMissing(chainId, this.location);
+    return { form: "overlay", folder: this.#layers.pathOf(chainId) };
   }
 
-  remove(id: ContainerId): Promise<void> {
-    return this.#exclusive(id, async () => {
-      const folder = this.#folderOf(id);
-      unmountAll(join(folder, "rootfs"));
-      clearScratch(join(folder, "scratch"));
-      await removeFolders(...["diff", "scratch", "rootfs"].map((name) => join(folder, name)));
-      // last: until here another remove would know what to do
-      rmSync(join(folder, RECORD), { force: true });
-      try {
-        rmdirSync(folder);
-      } catch (error) {
-        // other rooms keep the container's logs and state beside
-        if (!isMissing(error) && errnoOf(error) !== "ENOTEMPTY") throw error;
-      }
-    });
+  async removeLayer(chainId: Digest): Promise<void> {
+    await this.#layers.remove(chainId);
+    await this.#shifted.remove(chainId);
   }
 
-  async usage(id: ContainerId): Promise<Usage> {
-    this.#known(id);
-    const upper = join(this.#folderOf(id), "diff/upper");
-    const count = async (option: string): Promise<number> =>
-      Number.parseInt((await runChecked(["du", "-s", "-x", option, "--", upper])).stdout, 10);
-    const [bytes, inodes] = await Promise.all([count("-B1"), count("--inodes")]);
-    return { bytes, inodes };
+  async destroy({ folder }: ContainerVolume): Promise<void> {
+    clearScratch(join(folder, "scratch"));
+    await removeFolders(join(folder, "diff"), join(folder, "scratch"));
   }
 
-  list(): Snapshot[] {
-    const found: Snapshot[] = [];
-    for (const name of readdirSync(this.#containers).sort()) {
-      if (!existsSync(join(this.#containers, name, RECORD))) continue;
-      const id = parseContainerId(name);
-      const record = this.#read(id);
-      if (record !== undefined) found.push(this.#snapshot(id, record));
-    }
-    return found;
+  usage(volume: ContainerVolume): Promise<Usage> {
+    return measureFolder(join(changesOf(volume), "upper"));
   }
 
-  #folderOf(id: ContainerId): string {
-    return join(this.#containers, id);
+  async volumes(): Promise<undefined> {
+    return undefined;
   }
 
-  /** The lock's name is a hash, as ids may be as long as a file name. */
-  async #exclusive<T>(id: ContainerId, work: () => Promise<T>): Promise<T> {
-    const lock = await lockFile(join(this.#root, "locks", `container-${hexOf(digestOf(id)).slice(0, 32)}`));
-    try {
-      return await work();
-    } finally {
-      lock.release();
-    }
+  checkpoint(volume: ContainerVolume, number: number): Promise<void> {
+    return checkpointsOf(volume).make(number);
   }
 
-  #read(id: ContainerId): SnapshotRecord | undefined {
-    try {
-      return JSON.parse(readFileSync(join(this.#folderOf(id), RECORD), "utf8")) as SnapshotRecord;
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+  async checkpoints(volume: ContainerVolume): Promise<number[]> {
+    return checkpointsOf(volume).list();
   }
 
-  #known(id: ContainerId): SnapshotRecord {
-    const record = this.#read(id);
-    if (record !== undefined) return record;
-    throw new LxcriError("snapshot-not-found", `container ${id}: has no file system in this data root`);
+  removeCheckpoint(volume: ContainerVolume, number: number): Promise<void> {
+    return checkpointsOf(volume).remove(number);
   }
 
-  #snapshot(id: ContainerId, record: SnapshotRecord): Snapshot {
-    const rootfs = join(this.#folderOf(id), "rootfs");
-    const { layers, idMaps } = record;
-    return { id, layers, rootfs, mounted: isMountPoint(rootfs), ...(idMaps === undefined ? {} : { idMaps }) };
+  rollback(volume: ContainerVolume, number: number): Promise<void> {
+    return checkpointsOf(volume).restore(number);
   }
 
-  #create(id: ContainerId, layers: readonly Digest[], idMaps?: IdMaps): SnapshotRecord {
-    const folder = this.#folderOf(id);
-    // a host user must not reach a privileged container's setuid programs
-    makeFolder(folder, idMaps === undefined ? PRIVATE : PASSABLE);
-    const record = { driver: "overlay", layers, ...(idMaps === undefined ? {} : { idMaps }) } as const;
-    writeFileAtomic(join(folder, RECORD), JSON.stringify(record));
-    return record;
+  cloneCheckpoint(volume: ContainerVolume, number: number, to: ContainerVolume): Promise<void> {
+    makeFolder(changesOf(to), PRIVATE);
+    return checkpointsOf(volume).copyTo(number, changesOf(to));
+  }
+
+  async sendCommand(volume: ContainerVolume, number: number): Promise<readonly string[]> {
+    return checkpointsOf(volume).sendCommand(number);
+  }
+
+  async receive(volume: ContainerVolume, number: number): Promise<Receiver> {
+    makeFolder(changesOf(volume), PRIVATE);
+    return checkpointsOf(volume).receive(number);
   }
 
   /** `diff` with the owner and mode of the image's root folder, which is what the container's root will have. */
-  #makeChanges(folder: string, top: string, idMaps: IdMaps | undefined): string {
-    const changes = join(folder, "diff");
+  #makeChanges(changes: string, top: string, idMaps: IdMaps | undefined): void {
     makeFolder(changes, PRIVATE);
     makeFolder(join(changes, "work"), PRIVATE);
-    if (existsSync(join(changes, "upper"))) return changes;
+    if (existsSync(join(changes, "upper"))) return;
     const model = statSync(top);
     const draft = join(changes, "upper.draft");
     makeFolder(draft, model.mode & 0o7777);
@@ -193,35 +149,33 @@ export class OverlayDriver implements SnapshotDriver {
       idMaps === undefined ? model.gid : shiftId(idMaps.gidMappings, model.gid),
     );
     renameSync(draft, join(changes, "upper"));
-    return changes;
   }
 
-  /** Idempotent: what is missing on the way is made. */
-  async #mount(id: ContainerId, record: SnapshotRecord): Promise<Snapshot> {
-    const folder = this.#folderOf(id);
+  async mount(volume: ContainerVolume): Promise<void> {
+    const { folder, idMaps } = volume;
     const target = join(folder, "rootfs");
-    if (isMountPoint(target)) return this.#snapshot(id, record);
-    const { idMaps } = record;
-    const names = record.layers.map(shortName).reverse();
+    if (isMountPoint(target)) return;
+    const names = volume.layers.map(shortName).reverse();
     const layers = names.length === 0 ? [EMPTY] : names;
     const layersFolder = this.#layers.folder;
-    const changes = this.#makeChanges(folder, join(layersFolder, layers[0] ?? EMPTY), idMaps);
+    const changes = changesOf(volume);
+    this.#makeChanges(changes, join(layersFolder, layers[0] ?? EMPTY), idMaps);
     makeFolder(target, 0o755);
     const plan = { target, layersFolder, layers, changes };
-    if (idMaps === undefined) mountOverlay(plan);
-    else {
-      checkPassable(target);
-      const scratch = join(folder, "scratch");
-      makeFolder(scratch, PRIVATE);
-      try {
-        await mountOverlayShifted(plan, idMaps, scratch);
-      } catch (error) {
-        if (!isUnsupported(error)) throw error;
-        const copies = await this.#shifted.copies(record.layers, idMaps);
-        mountOverlayUnprivileged({ ...plan, layersFolder: copies });
-      }
+    if (idMaps === undefined) {
+      mountOverlay(plan);
+      return;
     }
-    return this.#snapshot(id, record);
+    checkPassable(target);
+    const scratch = join(folder, "scratch");
+    makeFolder(scratch, PRIVATE);
+    try {
+      await mountOverlayShifted(plan, idMaps, scratch);
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      const copies = await this.#shifted.copies(volume.layers, idMaps);
+      mountOverlayUnprivileged({ ...plan, layersFolder: copies });
+    }
   }
 }
 

@@ -15,8 +15,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChecked } from "../../host/process.ts";
 import { digestOf } from "../../spec/digest.ts";
+import { shiftId } from "../tree/shift.ts";
 import { LayerStore } from "./layer-store.ts";
-import { ShiftedLayers, shiftId } from "./shifted-layers.ts";
+import { ShiftedLayers } from "./shifted-layers.ts";
 
 const lines = [
   { containerID: 0, hostID: 100_000, size: 1000 },
@@ -50,7 +51,7 @@ test("a copy keeps everything but the owners", async () => {
   chownSync(join(folder, "user"), 1000, 999);
   writeFileSync(join(folder, "stranger"), "");
   chownSync(join(folder, "stranger"), 1001, 70_000);
-  draft?.commit(1);
+  await draft?.commit(1);
 
   const copies = await shifted.copies([digestOf("a")], maps);
   expect(await shifted.copies([digestOf("a")], maps)).toBe(copies);

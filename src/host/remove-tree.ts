@@ -1,8 +1,8 @@
 /** Removes whatever stands at a name, by descriptor: no link is followed, nothing outside is touched. */
 import { constants, readdirSync } from "node:fs";
-import { close, openAt, rmdirAt, unlinkAt } from "../../host/at.ts";
-import { bytesToText } from "../../host/byte-text.ts";
-import { errnoOf } from "../../host/errors.ts";
+import { close, openAt, rmdirAt, unlinkAt } from "./at.ts";
+import { bytesToText } from "./byte-text.ts";
+import { errnoOf } from "./errors.ts";
 
 /** Removes `name` of the folder `dir` with all in it; nothing happens where it is missing. */
 export function removeTree(dir: number, name: string): void {

@@ -13,41 +13,7 @@ import { join } from "node:path";
 import { run, runChecked } from "../../../src/host/process.ts";
 import type { Mount } from "../../../src/spec/config.ts";
 import { TestBundle } from "./bundle.ts";
-
-/** The options column of a mount point in the container. */
-const optionsOf = (path: string) => `grep " ${path} " /proc/self/mountinfo | cut -d' ' -f6-`;
-
-/** A folder of the host with a file and, mounted in it, a tmpfs with another file; unmounted at the end. */
-class HostTree implements AsyncDisposable {
-  readonly path: string;
-
-  private constructor(path: string) {
-    this.path = path;
-  }
-
-  static async make(bundle: TestBundle, propagation: "private" | "shared" = "private"): Promise<HostTree> {
-    const path = join(bundle.folder, "source");
-    mkdirSync(path);
-    await runChecked(["mount", "--bind", path, path]);
-    await runChecked(["mount", `--make-${propagation}`, path]);
-    mkdirSync(join(path, "inner"));
-    await runChecked(["mount", "-t", "tmpfs", "inner", join(path, "inner")]);
-    writeFileSync(join(path, "file"), "outer\n");
-    writeFileSync(join(path, "inner/file"), "inner\n");
-    return new HostTree(path);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await run(["umount", "--recursive", "--lazy", this.path]);
-  }
-}
-
-const bind = (source: string, destination: string, ...options: readonly string[]): Mount => ({
-  destination,
-  type: "bind",
-  source,
-  options,
-});
+import { bind, HostTree, optionsOf } from "./host-tree.ts";
 
 describe("root", () => {
   test("readonly, while mounts in it are not", async () => {
@@ -203,76 +169,6 @@ describe("destination", () => {
     const { exitCode, stderr } = await bundle.run({ mounts: [bind("/etc", "/proc/self", "bind")] });
     expect(exitCode).toBe(1);
     expect(stderr).toContain("/proc/self");
-  });
-});
-
-describe("propagation, seen on the host", () => {
-  const mountInside =
-    "mount -t tmpfs new /shared/new && touch /shared/new/file && echo made > /made; sleep 100";
-  const may = {
-    capabilities: { bounding: ["CAP_SYS_ADMIN"], effective: ["CAP_SYS_ADMIN"], permitted: ["CAP_SYS_ADMIN"] },
-  };
-
-  async function made(bundle: TestBundle): Promise<void> {
-    for (let i = 0; i < 200 && !existsSync(join(bundle.rootfs, "made")); i += 1) await Bun.sleep(10);
-    expect(existsSync(join(bundle.rootfs, "made"))).toBe(true);
-  }
-
-  test("rshared carries mounts both ways", async () => {
-    await using bundle = await TestBundle.make();
-    await using source = await HostTree.make(bundle, "shared");
-    mkdirSync(join(source.path, "new"));
-    await bundle.start({
-      script: mountInside,
-      process: may,
-      mounts: [bind(source.path, "/shared", "rbind", "rshared")],
-    });
-    await made(bundle);
-    expect(readdirSync(join(source.path, "new"))).toEqual(["file"]);
-  });
-
-  test("rslave carries them inwards only", async () => {
-    await using bundle = await TestBundle.make();
-    await using source = await HostTree.make(bundle, "shared");
-    mkdirSync(join(source.path, "new"));
-    mkdirSync(join(source.path, "late"));
-    await bundle.start({
-      script: mountInside,
-      process: may,
-      mounts: [bind(source.path, "/shared", "rbind", "rslave")],
-    });
-    await made(bundle);
-    expect(readdirSync(join(source.path, "new"))).toEqual([]);
-    await runChecked(["mount", "-t", "tmpfs", "late", join(source.path, "late")]);
-    writeFileSync(join(source.path, "late/file"), "");
-    expect(await bundle.ok("exec", bundle.id, "ls", "/shared/late")).toBe("file\n");
-  });
-
-  test("rprivate, the default, carries nothing", async () => {
-    await using bundle = await TestBundle.make();
-    await using source = await HostTree.make(bundle, "shared");
-    mkdirSync(join(source.path, "new"));
-    mkdirSync(join(source.path, "late"));
-    await bundle.start({
-      script: mountInside,
-      process: may,
-      mounts: [bind(source.path, "/shared", "rbind")],
-    });
-    await made(bundle);
-    await runChecked(["mount", "-t", "tmpfs", "late", join(source.path, "late")]);
-    writeFileSync(join(source.path, "late/file"), "");
-    expect(readdirSync(join(source.path, "new"))).toEqual([]);
-    expect(await bundle.ok("exec", bundle.id, "ls", "/shared/late")).toBe("");
-  });
-
-  test.each([
-    ["shared", /shared:/],
-    ["slave", /^(?!.*shared:)/],
-    ["private", /^(?!.*(shared:|master:|unbindable))/],
-    ["unbindable", /unbindable/],
-  ] as const)("rootfsPropagation %s", async (rootfsPropagation, expected) => {
-    await using bundle = await TestBundle.make();
-    expect(await bundle.output({ script: optionsOf("/"), linux: { rootfsPropagation } })).toMatch(expected);
   });
 });
 

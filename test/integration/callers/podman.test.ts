@@ -53,6 +53,13 @@ const inspect = (name: string, format: string): Promise<string> =>
 const link = (pid: string, kind: string): Promise<string> =>
   runChecked(["readlink", `/proc/${pid}/ns/${kind}`]).then(({ stdout }) => stdout.trim());
 
+/** Again where an exec's own clean-up is still at the same mounts: podman then finds them busy, whatever the runtime. */
+const remove = (name: string): Promise<void> =>
+  eventually(
+    `${name} is removed`,
+    async () => (await podman("rm", "--force", "--ignore", "--time=0", name)).exitCode === 0,
+  );
+
 beforeAll(async () => {
   const archive = await busyboxArchive(folder, image);
   await runChecked(command("load", "--quiet", "--input", archive), { env });
@@ -302,14 +309,14 @@ describe("a container's life", () => {
     await podmanOk("start", "life");
     await podmanOk("restart", "--time=10", "life");
     expect(await inspect("life", "{{.State.Status}} {{.ID}}")).toBe(`running ${id}`);
-    await podmanOk("rm", "--force", "--time=0", "life");
+    await remove("life");
     expect(await leftovers(id)).toEqual([]);
   });
 
   test("killed while paused", async () => {
     const id = await podmanOk("run", "--detach", "--name=frozen", image, "sleep", "1000");
     await podmanOk("pause", "frozen");
-    await podmanOk("rm", "--force", "--time=0", "frozen");
+    await remove("frozen");
     expect(await leftovers(id)).toEqual([]);
   });
 
@@ -330,7 +337,7 @@ describe("a container's life", () => {
     const terminal = await runOnTerminal(command("exec", "--tty", "mapped", "sh", "-c", script), env);
     expect(terminal.stdout).toContain("0\r\n");
     expect(terminal.exitCode).toBe(4);
-    await podmanOk("rm", "--force", "--time=0", "mapped");
+    await remove("mapped");
     expect(await leftovers(id)).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 /** What the commands for launched containers share. */
+import { ownProgram } from "../containers/launched/conmon.ts";
 
 import { LaunchedStore } from "../containers/launched/record.ts";
 import type { LaunchedContext } from "../containers/launched/remove.ts";
@@ -12,4 +13,5 @@ export const launchedContext = ({ globals, store, log }: Invocation): LaunchedCo
   launched: new LaunchedStore(globals.dataRoot),
   store,
   log,
+  program: ownProgram(),
 });

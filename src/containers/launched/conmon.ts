@@ -23,6 +23,8 @@ import { identify } from "../store.ts";
 
 /** What conmon is told. */
 export interface ConmonPlan {
+  /** Our own executable: conmon's runtime, and its exit command. */
+  readonly program: string;
   readonly id: string;
   /** Absolute; holds config.json. */
   readonly bundle: string;
@@ -51,9 +53,9 @@ const ENVIRONMENT = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 /** Our own executable, for programs that are to call us. */
 export const ownProgram = (): string => realpathSync("/proc/self/exe");
 
-/** conmon's arguments. Pure but for our own path. */
-export function conmonArguments(plan: ConmonPlan, program: string): string[] {
-  const { id, bundle } = plan;
+/** conmon's arguments. Pure. */
+export function conmonArguments(plan: ConmonPlan): string[] {
+  const { program, id, bundle } = plan;
   const flag = (given: boolean, name: string): string[] => (given ? [name] : []);
   return [
     ...["conmon", "--cid", id, "--cuuid", id, "--name", id, "--bundle", bundle, "--runtime", program],
@@ -104,7 +106,7 @@ function spawnConmon(plan: ConmonPlan, writer: number): Bun.Subprocess {
   const lock = openSync(join(plan.bundle, LOCK), constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
     flock(lock, LOCK_EX | LOCK_NB);
-    return Bun.spawn(conmonArguments(plan, ownProgram()), {
+    return Bun.spawn(conmonArguments(plan), {
       stdio: ["ignore", "ignore", "ignore", writer, lock],
       env: { ...ENVIRONMENT, _OCI_SYNCPIPE: "3" },
       // It leaves the file `oom` here when the kernel kills for want of memory.

@@ -128,10 +128,10 @@ describe("volumes", () => {
 
 test("conmon's arguments", () => {
   const plan = {
-    ...{ id: "web", bundle: "/b", log: "/l", root: "/r", cgroupManager: "cgroupfs" },
+    ...{ program: "/program", id: "web", bundle: "/b", log: "/l", root: "/r", cgroupManager: "cgroupfs" },
     ...{ terminal: true, stdin: true, keepStdin: true, exitCommand: ["rm", "web"] },
   } as const;
-  const text = conmonArguments(plan, "/program").join(" ");
+  const text = conmonArguments(plan).join(" ");
   expect(text).toContain(
     "--runtime /program --runtime-arg --root=/r --runtime-arg --cgroup-manager=cgroupfs",
   );
@@ -140,7 +140,5 @@ test("conmon's arguments", () => {
     "--terminal --stdin --leave-stdin-open --exit-command /program --exit-command-arg rm --exit-command-arg web",
   );
   const { exitCommand: _, ...without } = { ...plan, terminal: false, stdin: false, keepStdin: false };
-  expect(conmonArguments(without, "/program").join(" ")).not.toMatch(
-    /--terminal|--stdin|--leave|--exit-command/,
-  );
+  expect(conmonArguments(without).join(" ")).not.toMatch(/--terminal|--stdin|--leave|--exit-command/);
 });

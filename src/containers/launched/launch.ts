@@ -180,12 +180,13 @@ async function prepareVolumes(
 /** Creates and starts the OCI container of a prepared record, which is saved with its conmon. */
 async function startUnderConmon(
   record: LaunchedRecord,
-  { launched, log }: LaunchedContext,
+  { launched, log, program }: LaunchedContext,
   attendant: Attendant,
 ): Promise<LaunchedRecord> {
   const { name, root } = record;
   const remove = ["--root", root, "--data-root", launched.dataRoot, "rm", "--force", "--volumes", name];
   const conmon = await createUnderConmon({
+    program,
     id: name,
     bundle: launched.bundle(name),
     log: launched.logPath(name),

@@ -21,6 +21,8 @@ export interface LaunchedContext {
   /** The runtime's records under the `--root` that was given. */
   readonly store: ContainerStore;
   readonly log: Logger;
+  /** Our own executable, for conmon to call. */
+  readonly program: string;
 }
 
 /** How {@link removeLaunched} removes. */

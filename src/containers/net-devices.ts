@@ -69,27 +69,35 @@ function isOwnNamespace(path: string): boolean {
  */
 export async function moveNetDevices(devices: NetDevices, pid: number): Promise<void> {
   const namespace = `/proc/${pid}/ns/net`;
-  const moved: { readonly host: string; readonly name: string; readonly link: Link }[] = [];
+  const moved: Moved[] = [];
   for (const [host, { name = host }] of Object.entries(devices)) {
     try {
       const link = (await links()).find(({ ifname }) => ifname === host);
       if (link === undefined) throw new Error("it is not there any more");
       const before = isTemplate(name) ? await links(namespace) : [];
+      // The kernel moves first and names then: where the name is taken it is in there with its old one.
+      const one: Moved = { host, name: host, link };
+      moved.push(one);
       await batch(undefined, [`link set dev ${host} down`, `link set dev ${host} netns ${pid} name ${name}`]);
-      const inside = isTemplate(name) ? await newName(namespace, before) : name;
-      moved.push({ host, name: inside, link });
-      await configure(namespace, inside, link);
+      one.name = isTemplate(name) ? await newName(namespace, before) : name;
+      await configure(namespace, one.name, link);
     } catch (cause) {
-      for (const one of moved.reverse()) await giveBack(namespace, one.name, one.host, one.link);
+      for (const { name, host, link } of moved.reverse()) await giveBack(namespace, name, host, link);
       throw new ContainerError(
         "net-device-failed",
         `move network device ${host} into the container: ${messageOf(cause)}`,
-        {
-          cause,
-        },
+        { cause },
       );
     }
   }
+}
+
+/** A device on its way. */
+interface Moved {
+  readonly host: string;
+  /** Its name inside. */
+  name: string;
+  readonly link: Link;
 }
 
 async function newName(namespace: string, before: readonly Link[]): Promise<string> {
@@ -122,5 +130,5 @@ async function batch(namespace: string | undefined, lines: readonly string[]): P
 async function giveBack(namespace: string, name: string, host: string, link: Link): Promise<void> {
   const back = ["link", "set", "dev", name, "netns", String(process.pid), "name", host];
   const { exitCode } = await run(ip(namespace, ...back), { timeout: 10_000 });
-  if (exitCode === 0) await configure(undefined, host, link);
+  if (exitCode === 0 || existsSync(`/sys/class/net/${host}`)) await configure(undefined, host, link);
 }

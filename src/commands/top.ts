@@ -12,8 +12,9 @@ export const command: Command = {
   examples: ["top web", "top web -o pid,rss,args"],
   async run({ args, store, io }) {
     const [id = "", ...options] = args;
-    const shown = options.length > 0 ? options : ["-eo", "pid,ppid,user,stat,pcpu,rss,time,args"];
-    io.stdout(await processTable(store, id).table(shown));
+    const shown = options.length > 0 ? options : ["-o", "pid,ppid,user,stat,pcpu,rss,time,args"];
+    // Of all processes, wherever their terminal is.
+    io.stdout(await processTable(store, id).table(["-e", ...shown]));
     return 0;
   },
 };

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { conmonArguments } from "./conmon.ts";
+import { type ConmonPlan, conmonArguments } from "./conmon.ts";
 import { findDevice, haltSignal, lxcfsFiles, seccompArchitecture } from "./facts.ts";
 import { hostsText, writeIdentityFiles, writeSystemHostname } from "./identity-files.ts";
 import { isVolumeName, prepareVolume, removeVolume, volumeFolder } from "./volumes.ts";
@@ -127,10 +127,18 @@ describe("volumes", () => {
 });
 
 test("conmon's arguments", () => {
-  const plan = {
-    ...{ program: "/program", id: "web", bundle: "/b", log: "/l", root: "/r", cgroupManager: "cgroupfs" },
-    ...{ terminal: true, stdin: true, keepStdin: true, exitCommand: ["rm", "web"] },
-  } as const;
+  const plan: ConmonPlan = {
+    program: "/program",
+    id: "web",
+    bundle: "/b",
+    log: "/l",
+    root: "/r",
+    cgroupManager: "cgroupfs",
+    terminal: true,
+    stdin: true,
+    keepStdin: true,
+    exitCommand: ["rm", "web"],
+  };
   const text = conmonArguments(plan).join(" ");
   expect(text).toContain(
     "--runtime /program --runtime-arg --root=/r --runtime-arg --cgroup-manager=cgroupfs",

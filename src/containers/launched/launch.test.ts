@@ -179,11 +179,12 @@ describe("attached", () => {
 
 test("files go in and out, of a running and of a stopped one", async () => {
   await launch();
-  const copy = (from: [string?, string?], to: [string?, string?]) =>
+  type End = readonly [string | undefined, string];
+  const copy = (from: End, to: End) =>
     copyFiles(
       context,
-      { ...(from[0] === undefined ? {} : { container: from[0] }), path: from[1] ?? "" },
-      { ...(to[0] === undefined ? {} : { container: to[0] }), path: to[1] ?? "" },
+      { ...(from[0] === undefined ? {} : { container: from[0] }), path: from[1] },
+      { ...(to[0] === undefined ? {} : { container: to[0] }), path: to[1] },
       { skipped: () => {} },
     );
   writeFileSync(world.at("one"), "1");

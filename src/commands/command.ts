@@ -23,8 +23,21 @@ export interface Flag {
   readonly choices?: readonly string[];
 }
 
+/** Loads a command when it is called. */
+export type CommandLoader = () => Promise<{ readonly command: Command | CommandGroup }>;
+
+/** Commands that are called by two words, `image pull`; they are named so, too. */
+export interface CommandGroup {
+  readonly name: string;
+  /** One line, no full stop. */
+  readonly summary: string;
+  /** By their second word, in the order of the help page. */
+  readonly subcommands: Readonly<Record<string, () => Promise<{ readonly command: Command }>>>;
+}
+
 /** One command. */
 export interface Command {
+  /** With its group's before it. */
   readonly name: string;
   /** One line, no full stop. */
   readonly summary: string;

@@ -1,6 +1,9 @@
 /** How far an image is: a bar a layer on a terminal, a line a layer elsewhere. */
 import type { ImageProgress } from "../images/unpack/unpack-image.ts";
 
+/** Something that comes, is unpacked or goes. */
+export type ProgressEvent = ImageProgress | (Omit<ImageProgress, "kind"> & { readonly kind: "push" });
+
 const BAR = 24;
 /** ms between two pictures. */
 const REDRAW_MS = 80;
@@ -15,13 +18,13 @@ export function formatBytes(bytes: number): string {
 }
 
 const shortDigest = (digest: string): string => digest.slice("sha256:".length, "sha256:".length + 12);
-const WORDS = { blob: "fetching", layer: "unpacking" } as const;
+const WORDS = { blob: "fetching", layer: "unpacking", push: "pushing" } as const;
 
 /** One layer's line on a terminal. */
-export function progressLine({ kind, digest, done, total }: ImageProgress): string {
+export function progressLine({ kind, digest, done, total }: ProgressEvent): string {
   const share = total === 0 ? 1 : Math.min(1, done / total);
   const bar = "=".repeat(Math.round(share * BAR)).padEnd(BAR);
-  const word = kind === "layer" && share === 1 ? "ready" : WORDS[kind];
+  const word = kind !== "blob" && share === 1 ? "ready" : WORDS[kind];
   return `${shortDigest(digest)} ${word.padEnd(9)} [${bar}] ${formatBytes(total)}`;
 }
 
@@ -29,7 +32,7 @@ export function progressLine({ kind, digest, done, total }: ImageProgress): stri
 export class ProgressView implements Disposable {
   readonly #write: (text: string) => void;
   readonly #terminal: boolean;
-  readonly #layers = new Map<string, ImageProgress>();
+  readonly #layers = new Map<string, ProgressEvent>();
   #drawn = 0;
   #drawnAt = Number.NEGATIVE_INFINITY;
 
@@ -38,11 +41,11 @@ export class ProgressView implements Disposable {
     this.#terminal = terminal;
   }
 
-  readonly report = (event: ImageProgress): void => {
+  readonly report = (event: ProgressEvent): void => {
     const before = this.#layers.get(event.digest);
     this.#layers.set(event.digest, event);
     // What was there all along is not worth a word.
-    if (before === undefined && event.kind === "layer" && event.done >= event.total) {
+    if (before === undefined && event.kind !== "blob" && event.done >= event.total) {
       this.#layers.delete(event.digest);
       return;
     }

@@ -4,11 +4,28 @@ import { tmpdir } from "node:os";
 import { TestContainers } from "../containers/containers.fixture.ts";
 import { parseConfig } from "../spec/parse.ts";
 import { runCommand } from "./command.fixture.ts";
+import type { Command } from "./command.ts";
 import { parseFlags } from "./parse.ts";
 import { commandNames, loadCommand } from "./registry.ts";
 
 /** Runs a command on the containers of `made`. */
 const on = (made: TestContainers, ...argv: string[]) => runCommand(["--root", made.root, ...argv]);
+
+/** By all the words that call them. */
+async function allCommands(): Promise<[string, Command][]> {
+  const found: [string, Command][] = [];
+  for (const name of commandNames) {
+    const loaded = await loadCommand(name);
+    if (loaded === undefined) continue;
+    if (!("subcommands" in loaded)) found.push([name, loaded]);
+    else {
+      for (const [second, load] of Object.entries(loaded.subcommands)) {
+        found.push([`${name} ${second}`, (await load()).command]);
+      }
+    }
+  }
+  return found;
+}
 
 describe("the program", () => {
   test("--version has the lines that go-runc parses", async () => {
@@ -25,25 +42,43 @@ describe("the program", () => {
     for (const name of commandNames) expect(stdout).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
   });
 
-  test.each([...commandNames])("%s --help shows its flags and examples, exit code 0", async (name) => {
-    const command = await loadCommand(name);
-    const { code, stdout } = await runCommand([name, "--help"]);
-    expect(code).toBe(0);
-    expect(command?.name).toBe(name);
-    for (const flag of command?.flags ?? []) expect(stdout).toContain(`--${flag.name}`);
-    for (const example of command?.examples ?? []) expect(stdout).toContain(`  proxmox-lxcri ${example}\n`);
-    expect((await runCommand(["help", name])).stdout).toBe(stdout);
+  test("--help of each shows its flags and examples, exit code 0", async () => {
+    for (const [name, command] of await allCommands()) {
+      const { code, stdout } = await runCommand([...name.split(" "), "--help"]);
+      expect(code).toBe(0);
+      expect(command.name).toBe(name);
+      for (const flag of command.flags) expect(stdout).toContain(`--${flag.name}`);
+      for (const example of command.examples) expect(stdout).toContain(`  proxmox-lxcri ${example}\n`);
+      expect((await runCommand(["help", ...name.split(" ")])).stdout).toBe(stdout);
+    }
+  });
+
+  test("--help of a group names its commands; without one of them it is an error", async () => {
+    for (const name of commandNames) {
+      const group = await loadCommand(name);
+      if (group === undefined || !("subcommands" in group)) continue;
+      const { code, stdout } = await runCommand([name, "--help"]);
+      expect(code).toBe(0);
+      for (const each of Object.keys(group.subcommands)) {
+        expect(stdout).toMatch(new RegExp(`^  ${name} ${each} +\\S`, "m"));
+      }
+      expect((await runCommand(["help", name])).stdout).toBe(stdout);
+      const bare = await runCommand([name]);
+      expect(bare.code).toBe(1);
+      expect(bare.stderr).toContain(`"${name}" takes a command`);
+      expect((await runCommand([name, "constructor"])).stderr).toContain(
+        `no such command: ${name} constructor`,
+      );
+    }
   });
 
   test("every example is understood", async () => {
-    for (const name of commandNames) {
-      const command = await loadCommand(name);
-      expect(command?.examples.length).toBeGreaterThan(0);
-      for (const example of command?.examples ?? []) {
-        expect(example.split(" ")).toContain(name);
-        const words = example.split(" ");
-        const own = words.slice(words.indexOf(name) + 1);
-        expect(() => parseFlags(own, command?.flags ?? [], command?.inOrder === true)).not.toThrow();
+    for (const [name, command] of await allCommands()) {
+      expect(command.examples.length).toBeGreaterThan(0);
+      for (const example of command.examples) {
+        expect(` ${example} `).toContain(` ${name} `);
+        const own = example.slice(example.indexOf(name) + name.length + 1).split(" ");
+        expect(() => parseFlags(own, command.flags, command.inOrder === true)).not.toThrow();
       }
     }
   });

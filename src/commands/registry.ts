@@ -1,7 +1,7 @@
 /** All commands by name, each loaded when it is called: start-up is the budget. */
-import type { Command } from "./command.ts";
+import type { Command, CommandGroup, CommandLoader } from "./command.ts";
 
-const loaders: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+const loaders: Readonly<Record<string, CommandLoader>> = {
   attach: () => import("./attach.ts"),
   checkpoint: () => import("./checkpoint.ts"),
   cp: () => import("./cp.ts"),
@@ -10,6 +10,7 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly command: Command
   events: () => import("./events.ts"),
   exec: () => import("./exec.ts"),
   features: () => import("./features.ts"),
+  image: () => import("./image.ts"),
   inspect: () => import("./inspect.ts"),
   kill: () => import("./kill.ts"),
   launch: () => import("./launch.ts"),
@@ -30,14 +31,15 @@ const loaders: Readonly<Record<string, () => Promise<{ readonly command: Command
   stop: () => import("./stop.ts"),
   top: () => import("./top.ts"),
   update: () => import("./update.ts"),
+  volume: () => import("./volume.ts"),
   wait: () => import("./wait.ts"),
 };
 
 /** In the order of the help page. */
 export const commandNames: readonly string[] = Object.keys(loaders);
 
-/** The command of this name; undefined where there is none. */
-export async function loadCommand(name: string): Promise<Command | undefined> {
+/** The command or group of this name; undefined where there is none. */
+export async function loadCommand(name: string): Promise<Command | CommandGroup | undefined> {
   if (!Object.hasOwn(loaders, name)) return undefined;
   return (await loaders[name]?.())?.command;
 }

@@ -77,6 +77,12 @@ export const EMPTY_CONFIG: ImageConfig = {
   ExposedPorts: [],
 };
 
+/** What images made of whole systems, such as CT templates, run. */
+export const SYSTEM_CONFIG = { Cmd: ["/sbin/init"], StopSignal: "SIGRTMIN+3" } as const;
+
+/** Label whose value `system` says that an image brings its own init. */
+export const KIND_LABEL = "io.proxmox-lxcri.kind";
+
 export const MEDIA_TYPES = {
   index: "application/vnd.oci.image.index.v1+json",
   manifest: "application/vnd.oci.image.manifest.v1+json",

@@ -8,6 +8,7 @@ import { isMissing, LxcriError } from "../host/errors.ts";
 import { chainIds, type Digest, digestOf, Hasher } from "../spec/digest.ts";
 import { openStorage } from "../storage/storage.ts";
 import { ContentStore, fileSource } from "./content/content-store.ts";
+import { readTemplate } from "./convert.ts";
 import { Lease } from "./lease.ts";
 import {
   EMPTY_CONFIG,
@@ -19,7 +20,7 @@ import {
   parseConfig,
   SYSTEM_CONFIG,
 } from "./manifest.ts";
-import { ImageNames, nameOf, type OwnedBlob } from "./names.ts";
+import { ImageNames, type NamedImage, nameOf, type OwnedBlob } from "./names.ts";
 import { formatPlatform, hostPlatform, type Platform, suitability } from "./platform.ts";
 import { type ImageSource, parseImageSource, parseReference } from "./reference.ts";
 import type { RegistrySettings } from "./registry/client.ts";
@@ -40,8 +41,13 @@ export interface ObtainOptions extends RegistrySettings {
   /** Default: this machine's. */
   readonly platform?: Platform;
   readonly progress?: (event: ImageProgress) => void;
-  /** Keep the image under this name; default: the reference, for images of registries. */
+  /**
+   * Keep the image under this name; default: the reference, for images of registries. A tarball that is to be kept
+   * becomes an image of one layer.
+   */
   readonly name?: string;
+  /** Without `name`: keep the image under the name that its archive or layout has for it. */
+  readonly keep?: boolean;
   /** Fetch all of the image's blobs, so that it can go elsewhere; default: what its layers need. */
   readonly complete?: boolean;
   /** ms for which a tag is believed to stand for what it stood for; default 0. */
@@ -143,8 +149,16 @@ async function obtainFrom(source: ImageSource, context: Context): Promise<Image>
       });
       return obtainFound(found, { ...context, options: { ...options, name } }, known !== undefined);
     }
-    case "tar":
-      return obtainTarball(resolve(source.path), context);
+    case "tar": {
+      const path = resolve(source.path);
+      if (options.name === undefined) return obtainTarball(path, context);
+      const converted = await readTemplate(path, store, options.signal);
+      try {
+        return await obtainFound(converted.image, context);
+      } finally {
+        converted.close();
+      }
+    }
   }
 }
 
@@ -193,29 +207,22 @@ async function obtainFound(found: FoundImage, context: Context, cached = false):
     ...(signal === undefined ? {} : { signal }),
   });
   const id = manifest.config.digest;
-  if (options.name !== undefined) {
+  const name = options.name ?? (options.keep === true ? ownNameOf(found) : undefined);
+  if (name !== undefined) {
     for (const { bytes, ...blob } of documents) {
       await store.ensure(blob, async function* () {
         yield bytes;
       });
     }
-    const names = new ImageNames(options.dataRoot);
-    const name = nameOf(parseReference(options.name));
-    const before = names.get(name);
-    const now = Date.now();
-    if (!cached || before?.manifest !== found.digest) {
-      names.put({
-        name,
-        target: found.target,
-        manifest: found.digest,
-        id,
-        platform: formatPlatform(offered.architecture === "" ? platform : offered),
-        blobs,
-        layers: chain,
-        since: before?.manifest === found.digest ? before.since : now,
-        checked: now,
-      });
-    }
+    const facts = {
+      target: found.target,
+      manifest: found.digest,
+      id,
+      platform: formatPlatform(offered.architecture === "" ? platform : offered),
+      blobs,
+      layers: chain,
+    };
+    record(nameOf(parseReference(name)), facts, new ImageNames(options.dataRoot), cached);
   }
   return {
     name: found.name,
@@ -225,6 +232,25 @@ async function obtainFound(found: FoundImage, context: Context, cached = false):
     layers: chain,
     kind: description.config.Labels[KIND_LABEL] === "system" ? "system" : "application",
   };
+}
+
+function ownNameOf({ name, ownName }: FoundImage): string {
+  if (ownName !== undefined) return ownName;
+  throw new LxcriError("image-name-missing", `${name}: has no name of its own`, { fix: "Give it a name." });
+}
+
+/** `cached`: nobody was asked whether the name still stands for this. */
+function record(
+  name: string,
+  facts: Omit<NamedImage, "name" | "since" | "checked">,
+  names: ImageNames,
+  cached: boolean,
+): void {
+  const before = names.get(name);
+  const known = before?.manifest === facts.manifest;
+  if (cached && known) return;
+  const now = Date.now();
+  names.put({ name, ...facts, since: known ? before.since : now, checked: now });
 }
 
 async function readConfig(found: FoundImage, { store, options }: Context): Promise<ImageDescription> {

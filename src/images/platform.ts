@@ -1,4 +1,5 @@
 /** Platforms: which of an image's variants runs on this machine. Pure but for `hostPlatform`. */
+import { LxcriError } from "../host/errors.ts";
 
 /** As in an OCI image index. */
 export interface Platform {
@@ -15,6 +16,15 @@ export const hostPlatform = (): Platform => ({
   os: "linux",
   architecture: GO_ARCHITECTURES[process.arch] ?? process.arch,
 });
+
+/** Parses `linux/arm64` or `linux/arm/v7`. @throws LxcriError `platform-invalid` */
+export function parsePlatform(text: string): Platform {
+  const match = /^([a-z0-9]+)\/([a-z0-9]+)(?:\/([a-z0-9]+))?$/.exec(text);
+  if (match === null)
+    throw new LxcriError("platform-invalid", `${JSON.stringify(text)}: is not OS/ARCH[/VARIANT]`);
+  const [, os = "", architecture = "", variant] = match;
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
 
 export const formatPlatform = (platform: Platform): string =>
   [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join("/");

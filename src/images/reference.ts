@@ -18,6 +18,8 @@ export type ImageSource =
   | { readonly kind: "registry"; readonly reference: Reference }
   /** An OCI image layout folder. */
   | { readonly kind: "oci"; readonly path: string; readonly tag?: string }
+  /** An OCI image layout as tar file. */
+  | { readonly kind: "oci-archive"; readonly path: string; readonly tag?: string }
   /** What `docker save` or `podman save` wrote, compressed or not. */
   | { readonly kind: "docker-archive"; readonly path: string; readonly tag?: string }
   /** A root file system as tarball: a Proxmox CT template or an LXC rootfs. */
@@ -81,25 +83,30 @@ export function formatReference(reference: Reference): string {
  * Splits `PATH[:TAG]`. A folder may have colons in its path (one before a slash is the path's); an archive's tag
  * is a whole reference, so there, as in skopeo, the first colon ends the path.
  */
-function pathAndTag(text: string, scheme: "oci" | "docker-archive"): { path: string; tag?: string } {
-  const colon = scheme === "oci" ? text.lastIndexOf(":") : text.indexOf(":");
-  const split = colon > 0 && !(scheme === "oci" && text.slice(colon).includes("/"));
+function pathAndTag(
+  text: string,
+  scheme: "oci" | "oci-archive" | "docker-archive",
+): { path: string; tag?: string } {
+  const colon = scheme === "docker-archive" ? text.indexOf(":") : text.lastIndexOf(":");
+  const split = colon > 0 && !(scheme !== "docker-archive" && text.slice(colon).includes("/"));
   const path = split ? text.slice(0, colon) : text;
   if (path === "") throw invalid(`${scheme}:${text}`, "names no file");
   return split ? { path, tag: text.slice(colon + 1) } : { path };
 }
 
 /**
- * Parses what `launch` takes: `oci:DIR[:TAG]`, `docker-archive:FILE[:TAG]`, `tar:FILE`, or a reference
+ * Parses what `launch` takes: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`, `tar:FILE`, or a reference
  * (`docker://` before it is allowed).
  * @throws LxcriError `reference-invalid`
  */
 export function parseImageSource(text: string): ImageSource {
-  const scheme = /^(oci|docker-archive|tar):(?!\/\/)/.exec(text)?.[1];
+  const scheme = /^(oci|oci-archive|docker-archive|tar):(?!\/\/)/.exec(text)?.[1];
   const rest = scheme === undefined ? text : text.slice(scheme.length + 1);
   switch (scheme) {
     case "oci":
       return { kind: "oci", ...pathAndTag(rest, scheme) };
+    case "oci-archive":
+      return { kind: "oci-archive", ...pathAndTag(rest, scheme) };
     case "docker-archive":
       return { kind: "docker-archive", ...pathAndTag(rest, scheme) };
     case "tar":

@@ -25,7 +25,7 @@ import { promisify } from "node:util";
 import { errnoOf, isMissing, LxcriError } from "../../host/errors.ts";
 import { type FileLock, lockFile, tryLockFile } from "../../host/file-lock.ts";
 import { writeAt } from "../../host/write-at.ts";
-import { type Digest, Hasher, hexOf } from "../../spec/digest.ts";
+import { type Digest, Hasher, hexOf, isDigest } from "../../spec/digest.ts";
 import { makeDataRoot, makeFolder, PRIVATE } from "../../storage/private-folder.ts";
 
 /** What is to be stored. */
@@ -47,7 +47,7 @@ export type BlobSource = (
 /** Bytes of the blob that are there; called often. */
 export type BlobProgress = (done: number) => void;
 
-/** Codes: `blob-size-mismatch`, `blob-digest-mismatch`, `disk-full`. */
+/** Codes: `blob-size-mismatch`, `blob-digest-mismatch`, `blob-missing`, `disk-full`. */
 export class ContentError extends LxcriError {}
 
 const sync = promisify(fsync);
@@ -82,9 +82,47 @@ export class ContentStore {
     }
   }
 
+  /** All blobs, with the bytes they take on disk. */
+  list(): { readonly digest: Digest; readonly bytes: number }[] {
+    return readdirSync(this.#blobs).flatMap((name) => {
+      const digest = `sha256:${name}`;
+      const bytes = this.#diskBytes(name);
+      return isDigest(digest) && bytes !== undefined ? [{ digest, bytes }] : [];
+    });
+  }
+
+  #diskBytes(name: string): number | undefined {
+    try {
+      return statSync(join(this.#blobs, name)).blocks * 512;
+    } catch (error) {
+      // removed in this moment
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
   /** The blob's bytes, unchecked. */
   read(digest: Digest): AsyncIterable<Uint8Array> {
     return createReadStream(this.pathOf(digest), { highWaterMark: PIECE });
+  }
+
+  /**
+   * The blob's bytes; one that is missing, or not what it should be (noticed at the end), fails.
+   * @throws ContentError `blob-missing`, `blob-digest-mismatch`
+   */
+  async *verified({ digest, size }: WantedBlob): AsyncGenerator<Uint8Array> {
+    const fix = "Pull the image again.";
+    if (!this.has({ digest, size })) {
+      throw new ContentError("blob-missing", `blob ${digest}: is not in this data root`, { fix });
+    }
+    const hasher = new Hasher();
+    for await (const piece of this.read(digest)) {
+      hasher.update(piece);
+      yield piece;
+    }
+    if (hasher.digest() === digest) return;
+    this.drop(digest);
+    throw new ContentError("blob-digest-mismatch", `blob ${digest}: is damaged on disk`, { fix });
   }
 
   /** Forgets a blob whose content turned out to be damaged. */

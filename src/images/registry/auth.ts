@@ -1,17 +1,16 @@
-/** Who we are to a registry. Anonymous so far: a token that anybody gets; distribution's "token" specification. */
-import { drop, get, type HttpLimits, isLoopback, readAll, statusError } from "./http.ts";
+/** Who we are to a registry: Basic, and Bearer tokens; distribution's "token" and "oauth" specifications. */
+import type { Credentials } from "./credentials.ts";
+import {
+  type Answer,
+  drop,
+  type HttpLimits,
+  isLoopback,
+  readAll,
+  send,
+  statusError,
+  type TlsSettings,
+} from "./http.ts";
 import { RegistryError } from "./registry-error.ts";
-
-/** Answers a registry's refusals. */
-export interface Authenticator {
-  /** Value of the `Authorization` header for a scope, if one is known. */
-  header(scope: string): string | undefined;
-  /**
-   * Obtains what `challenge` (the `WWW-Authenticate` header) asks for; false where it cannot.
-   * @param registry the URL that asked
-   */
-  answer(challenge: string, scope: string, registry: URL, signal?: AbortSignal): Promise<boolean>;
-}
 
 /** One challenge: `Bearer realm="…",service="…"`. */
 export interface Challenge {
@@ -36,53 +35,144 @@ export function parseChallenges(header: string): Challenge[] {
 
 const MAX_TOKEN_ANSWER = 1 << 20;
 
-/** Gets Bearer tokens without credentials, one per scope. */
-export class AnonymousAuthenticator implements Authenticator {
-  readonly #limits: HttpLimits;
-  readonly #insecure: boolean;
-  readonly #tokens = new Map<string, string>();
+/** What an {@link Authenticator} works with. */
+export interface AuthSettings {
+  readonly limits: HttpLimits;
+  /** Tokens may come over plain http from anywhere. */
+  readonly insecure: boolean;
+  readonly tls: TlsSettings;
+  /** Asked once, when the registry wants to know. */
+  readonly credentials: () => Promise<Credentials | undefined>;
+}
 
-  /** @param insecure tokens may come over plain http from anywhere */
-  constructor(limits: HttpLimits, insecure: boolean) {
-    this.#limits = limits;
-    this.#insecure = insecure;
+/** Answers one registry's refusals; keeps one token per scope. */
+export class Authenticator {
+  readonly #settings: AuthSettings;
+  readonly #headers = new Map<string, string>();
+  #credentials: Promise<Credentials | undefined> | undefined;
+
+  constructor(settings: AuthSettings) {
+    this.#settings = settings;
   }
 
+  /** Value of the `Authorization` header for a scope, if one is known. */
   header(scope: string): string | undefined {
-    const token = this.#tokens.get(scope);
-    return token === undefined ? undefined : `Bearer ${token}`;
+    return this.#headers.get(scope);
   }
 
+  /** Whether there is anything to log in with. */
+  async known(): Promise<boolean> {
+    return (await this.#find()) !== undefined;
+  }
+
+  /**
+   * Obtains what `challenge` (the `WWW-Authenticate` header) asks for; false where it cannot.
+   * @param scope several are separated by blanks
+   * @param registry the URL that asked
+   */
   async answer(challenge: string, scope: string, registry: URL, signal?: AbortSignal): Promise<boolean> {
-    const bearer = parseChallenges(challenge).find(({ scheme }) => scheme === "bearer");
-    const realm = bearer?.parameters.realm;
-    if (bearer === undefined || realm === undefined) return false;
+    const challenges = parseChallenges(challenge);
+    const bearer = challenges.find(({ scheme }) => scheme === "bearer");
+    if (bearer?.parameters.realm !== undefined) {
+      const { realm, service } = bearer.parameters;
+      const header = await this.#bearer(this.#tokenUrl(realm, registry), service, scope, signal);
+      this.#headers.set(scope, header);
+      return true;
+    }
+    const credentials = await this.#find();
+    const basic = challenges.some(({ scheme }) => scheme === "basic");
+    if (!basic || credentials?.kind !== "basic") return false;
+    const header = basicHeader(credentials);
+    if (this.#headers.get(scope) === header) return false;
+    this.#headers.set(scope, header);
+    return true;
+  }
+
+  #find(): Promise<Credentials | undefined> {
+    this.#credentials ??= this.#settings.credentials();
+    return this.#credentials;
+  }
+
+  #tokenUrl(realm: string, registry: URL): URL {
     if (!URL.canParse(realm)) {
       throw new RegistryError("registry-answer-invalid", `${registry.host}: names no address for tokens`);
     }
     const url = new URL(realm);
-    const plain = url.protocol === "http:" && (this.#insecure || isLoopback(url.hostname));
+    const plain = url.protocol === "http:" && (this.#settings.insecure || isLoopback(url.hostname));
     if (url.protocol !== "https:" && !plain) {
       throw new RegistryError(
         "registry-answer-invalid",
         `${registry.host}: wants tokens from ${url.protocol}//`,
       );
     }
-    if (bearer.parameters.service !== undefined) url.searchParams.set("service", bearer.parameters.service);
-    url.searchParams.set("scope", scope);
-    const answer = await get(url, { Accept: "application/json" }, this.#limits, signal);
+    return url;
+  }
+
+  async #bearer(
+    realm: URL,
+    service: string | undefined,
+    scope: string,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const credentials = await this.#find();
+    if (credentials?.kind === "bearer") return `Bearer ${credentials.token}`;
+    const { limits } = this.#settings;
+    const answer =
+      credentials?.kind === "identity"
+        ? await this.#refresh(realm, service, scope, credentials.token, signal)
+        : await this.#ask(realm, service, scope, credentials, signal);
     if (answer.response.status !== 200) {
       await drop(answer);
       throw statusError(answer, `token for ${scope}`);
     }
-    const token = tokenOf(await readAll(answer, MAX_TOKEN_ANSWER, this.#limits, signal));
+    const token = tokenOf(await readAll(answer, MAX_TOKEN_ANSWER, limits, signal));
     if (token === undefined) {
-      throw new RegistryError("registry-answer-invalid", `${url.host}: its answer holds no token`);
+      throw new RegistryError("registry-answer-invalid", `${realm.host}: its answer holds no token`);
     }
-    this.#tokens.set(scope, token);
-    return true;
+    return `Bearer ${token}`;
+  }
+
+  #ask(
+    realm: URL,
+    service: string | undefined,
+    scope: string,
+    credentials: Extract<Credentials, { kind: "basic" }> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const url = new URL(realm);
+    if (service !== undefined) url.searchParams.set("service", service);
+    for (const each of scope.split(" ")) if (each !== "") url.searchParams.append("scope", each);
+    const { limits, tls } = this.#settings;
+    const headers: Record<string, string> = { Accept: "application/json" };
+    if (credentials !== undefined) {
+      url.searchParams.set("account", credentials.username);
+      headers.Authorization = basicHeader(credentials);
+    }
+    return send({ method: "GET", url, headers, tls }, limits, signal);
+  }
+
+  #refresh(
+    url: URL,
+    service: string | undefined,
+    scope: string,
+    token: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    const form = new URLSearchParams({
+      grant_type: "refresh_token",
+      client_id: "proxmox-lxcri",
+      service: service ?? "",
+      scope,
+      refresh_token: token,
+    });
+    const { limits, tls } = this.#settings;
+    const headers = { Accept: "application/json", "Content-Type": "application/x-www-form-urlencoded" };
+    return send({ method: "POST", url, headers, body: form.toString(), tls }, limits, signal);
   }
 }
+
+const basicHeader = ({ username, password }: { username: string; password: string }): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 
 /** `token`, or `access_token` as OAuth names it; header-safe characters only. */
 function tokenOf(bytes: Uint8Array): string | undefined {

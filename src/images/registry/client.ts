@@ -1,32 +1,30 @@
 /**
- * Pulls from registries: OCI distribution 1.1 and Docker v2. Nothing that comes is believed: manifests and blobs are
- * checked against their digests, by this file and by the content store.
+ * Pulls from registries: OCI distribution 1.1 and Docker v2; from mirrors first, where there are any. Nothing that
+ * comes is believed: manifests and blobs are checked against their digests, by this file and by the content store.
  */
 import { type Digest, digestOf } from "../../spec/digest.ts";
 import type { BlobSource } from "../content/content-store.ts";
 import { MAX_MANIFEST, MEDIA_TYPES } from "../manifest.ts";
 import type { Reference } from "../reference.ts";
-import { AnonymousAuthenticator, type Authenticator } from "./auth.ts";
-import {
-  type Answer,
-  DEFAULT_HTTP_LIMITS,
-  drop,
-  get,
-  type HttpLimits,
-  isLoopback,
-  pieces,
-  readAll,
-  statusError,
-} from "./http.ts";
+import { type Credentials, findCredentials } from "./credentials.ts";
+import { type Capability, endpointsOf } from "./hosts.ts";
+import { type Answer, DEFAULT_HTTP_LIMITS, drop, type HttpLimits, pieces, readAll } from "./http.ts";
 import { RegistryError } from "./registry-error.ts";
 import { DEFAULT_RETRIES, Retries, type RetryPolicy, retrying } from "./retry.ts";
+import { RegistrySession } from "./session.ts";
 
-/** How to talk to one registry. */
+/** How to talk to registries. */
 export interface RegistrySettings {
   /** Plain http is allowed; on loopback it always is. */
   readonly insecure?: boolean;
   readonly retries?: RetryPolicy;
   readonly limits?: HttpLimits;
+  /** For the reference's own registry; in place of those in files. */
+  readonly credentials?: Credentials;
+  /** Files with credentials, see `defaultAuthFiles`; none are read where undefined. */
+  readonly authFiles?: readonly string[];
+  /** Folders of per-registry settings; default `DEFAULT_CERTS_DIRS`. */
+  readonly certsDirs?: readonly string[];
 }
 
 /** A manifest or index as it came. */
@@ -42,91 +40,155 @@ const ACCEPT = [
   MEDIA_TYPES.dockerManifest,
 ].join(", ");
 
-/** Docker Hub's name is not its host. */
-const hostOf = (registry: string): string => (registry === "docker.io" ? "registry-1.docker.io" : registry);
+/** A mirror that does not answer is not worth waiting for: the registry itself comes after it. */
+const MIRROR_RETRIES: RetryPolicy = { attempts: 1, delay: 1, maxDelay: 1 };
+
+/** Sessions for a repository, mirrors first. @throws LxcriError `hosts-toml-invalid` */
+export function openSessions(
+  { registry, repository }: Pick<Reference, "registry" | "repository">,
+  settings: RegistrySettings,
+): RegistrySession[] {
+  const insecure = settings.insecure ?? false;
+  return endpointsOf(registry, insecure, settings.certsDirs).map((endpoint) => {
+    // credentials are for the one they were made for, and a mirror is somebody else
+    const host = endpoint.mirrorOf === undefined ? registry : endpoint.base.host;
+    const given = endpoint.mirrorOf === undefined ? settings.credentials : undefined;
+    return new RegistrySession(endpoint, repository, {
+      limits: settings.limits ?? DEFAULT_HTTP_LIMITS,
+      insecure,
+      credentials: async () => given ?? (await findCredentials(host, repository, settings.authFiles ?? [])),
+    });
+  });
+}
 
 /** One repository of one registry. */
 export class RegistryClient {
   readonly #reference: Reference;
-  readonly #plainAllowed: boolean;
   readonly #retries: RetryPolicy;
-  readonly #limits: HttpLimits;
-  readonly #auth: Authenticator;
-  #base: Promise<URL> | undefined;
+  readonly #sessions: readonly RegistrySession[];
 
+  /** @throws LxcriError `hosts-toml-invalid` */
   constructor(reference: Reference, settings: RegistrySettings = {}) {
     this.#reference = reference;
-    const insecure = settings.insecure ?? false;
-    const host = hostOf(reference.registry);
-    this.#plainAllowed = insecure || isLoopback(new URL(`https://${host}`).hostname);
     this.#retries = settings.retries ?? DEFAULT_RETRIES;
-    this.#limits = settings.limits ?? DEFAULT_HTTP_LIMITS;
-    this.#auth = new AnonymousAuthenticator(this.#limits, insecure);
+    this.#sessions = openSessions(reference, settings);
   }
 
   /**
    * The manifest or index of a tag or digest.
    * @throws RegistryError `image-not-found` and others
    */
-  manifest(name: string | Digest, signal?: AbortSignal): Promise<FetchedManifest> {
+  async manifest(name: string | Digest, signal?: AbortSignal): Promise<FetchedManifest> {
+    const sessions = this.#able("resolve");
+    for (const [i, session] of sessions.entries()) {
+      try {
+        const policy = i === sessions.length - 1 ? this.#retries : MIRROR_RETRIES;
+        return await retrying(() => this.#manifestOf(session, name, signal), policy, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (i === sessions.length - 1) throw error;
+      }
+    }
+    throw this.#noServer();
+  }
+
+  async #manifestOf(session: RegistrySession, name: string, signal?: AbortSignal): Promise<FetchedManifest> {
     const what = `${this.#reference.registry}/${this.#reference.repository}:${name}`;
-    return retrying(
-      async () => {
-        const answer = await this.#get(`manifests/${name}`, { Accept: ACCEPT }, what, signal);
-        const bytes = await readAll(answer, MAX_MANIFEST, this.#limits, signal);
-        const digest = digestOf(bytes);
-        const expected = name.includes(":") ? name : answer.response.headers.get("docker-content-digest");
-        if (expected?.startsWith("sha256:") && expected !== digest) {
-          throw new RegistryError(
-            "registry-answer-invalid",
-            `${what}: the manifest has digest ${digest}, not ${expected}`,
-            {
-              transient: true,
-            },
-          );
-        }
-        return { bytes, digest };
+    const answer = await session.request(
+      {
+        path: `manifests/${name}`,
+        headers: { Accept: ACCEPT },
+        what,
+        scope: session.scope("pull"),
+        accept: [200],
       },
-      this.#retries,
       signal,
     );
+    const bytes = await readAll(answer, MAX_MANIFEST, session.limits, signal);
+    const digest = digestOf(bytes);
+    const expected = name.includes(":") ? name : answer.response.headers.get("docker-content-digest");
+    if (expected?.startsWith("sha256:") && expected !== digest) {
+      throw new RegistryError(
+        "registry-answer-invalid",
+        `${what}: the manifest has digest ${digest}, not ${expected}`,
+        { transient: true },
+      );
+    }
+    return { bytes, digest };
   }
 
-  /** A blob's bytes; a broken connection is taken up again where it broke. */
+  /** A blob's bytes; a broken connection is taken up again where it broke, or by the next server. */
   blob(digest: Digest): BlobSource {
-    return (offset, restart, signal) => this.#blobPieces(digest, offset, restart, signal);
+    return (offset, restart, signal) => this.#blobFromAny(digest, offset, restart, signal);
   }
 
-  async *#blobPieces(
+  async *#blobFromAny(
     digest: Digest,
     offset: number,
     restart: () => void,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array> {
+    const sessions = this.#able("pull");
+    const place = { at: offset };
+    for (const [i, session] of sessions.entries()) {
+      const last = i === sessions.length - 1;
+      try {
+        yield* this.#blobPieces(
+          session,
+          digest,
+          place,
+          restart,
+          last ? this.#retries : MIRROR_RETRIES,
+          signal,
+        );
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (last || !(error instanceof RegistryError)) throw error;
+      }
+    }
+    throw this.#noServer();
+  }
+
+  async *#blobPieces(
+    session: RegistrySession,
+    digest: Digest,
+    place: { at: number },
+    restart: () => void,
+    policy: RetryPolicy,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
     const what = `blob ${digest} of ${this.#reference.repository}`;
-    const retries = new Retries(this.#retries, signal);
-    let at = offset;
-    let farthest = offset;
+    const retries = new Retries(policy, signal);
+    let farthest = place.at;
     for (;;) {
       try {
-        const range = at === 0 ? {} : { Range: `bytes=${at}-` };
-        const answer = await this.#get(`blobs/${digest}`, { ...range }, what, signal);
-        if (at > 0 && !continues(answer, at)) {
+        const answer = await session.request(
+          {
+            path: `blobs/${digest}`,
+            headers: place.at === 0 ? {} : { Range: `bytes=${place.at}-` },
+            what,
+            scope: session.scope("pull"),
+            accept: [200, 206],
+          },
+          signal,
+        );
+        if (place.at > 0 && !continues(answer, place.at)) {
           if (answer.response.status === 206) {
             await drop(answer);
             throw new RegistryError("registry-answer-invalid", `${what}: another range than asked for came`);
           }
           restart();
-          at = 0;
+          place.at = 0;
         }
         const expected = contentLength(answer);
         let got = 0;
-        for await (const piece of pieces(answer, this.#limits, signal)) {
-          at += piece.length;
+        for await (const piece of pieces(answer, session.limits, signal)) {
+          place.at += piece.length;
           got += piece.length;
           // beginning anew each time is no progress
-          if (at > farthest) retries.progressed();
-          farthest = Math.max(farthest, at);
+          if (place.at > farthest) retries.progressed();
+          farthest = Math.max(farthest, place.at);
           yield piece;
         }
         if (expected === undefined || got >= expected) return;
@@ -139,47 +201,15 @@ export class RegistryClient {
     }
   }
 
-  /** A GET beneath the repository, logging in when asked to. @throws RegistryError for all but 200 and 206 */
-  async #get(
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    what: string,
-    signal: AbortSignal | undefined,
-  ): Promise<Answer> {
-    this.#base ??= this.#findBase(signal);
-    const base = await this.#base.catch((error: unknown) => {
-      this.#base = undefined;
-      throw error;
-    });
-    const scope = `repository:${this.#reference.repository}:pull`;
-    const url = new URL(`/v2/${this.#reference.repository}/${path}`, base);
-    for (let attempt = 0; ; attempt += 1) {
-      const authorization = this.#auth.header(scope);
-      const sent = authorization === undefined ? headers : { ...headers, Authorization: authorization };
-      const answer = await get(url, sent, this.#limits, signal);
-      const { status } = answer.response;
-      if (status === 200 || status === 206) return answer;
-      await drop(answer);
-      const challenge = answer.response.headers.get("www-authenticate");
-      const retry = status === 401 && attempt === 0 && challenge !== null;
-      if (!retry || !(await this.#auth.answer(challenge, scope, url, signal)))
-        throw statusError(answer, what);
-    }
+  #able(capability: Capability): readonly RegistrySession[] {
+    return this.#sessions.filter(({ endpoint }) => endpoint.capabilities.includes(capability));
   }
 
-  /** https; where plain http is allowed, whichever of both answers. */
-  async #findBase(signal: AbortSignal | undefined): Promise<URL> {
-    const host = hostOf(this.#reference.registry);
-    const secure = new URL(`https://${host}`);
-    if (!this.#plainAllowed) return secure;
-    try {
-      await drop(await get(new URL("/v2/", secure), {}, this.#limits, signal));
-      return secure;
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(error instanceof RegistryError)) throw error;
-      return new URL(`http://${host}`);
-    }
+  #noServer(): RegistryError {
+    return new RegistryError(
+      "registry-unreachable",
+      `${this.#reference.registry}: hosts.toml names no server`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 /** HTTP requests with what `fetch` leaves open: time limits, size limits, redirects that keep secrets at home. */
+import { rootCertificates } from "node:tls";
 import { messageOf } from "../../host/errors.ts";
 import { RegistryError } from "./registry-error.ts";
 import { parseRetryAfter } from "./retry.ts";
@@ -32,54 +33,115 @@ const timedOut = (url: URL, ms: number): RegistryError =>
 const brokenOff = (url: URL, cause: unknown): RegistryError =>
   new RegistryError("registry-unreachable", `${url.origin}: ${messageOf(cause)}`, { cause, transient: true });
 
-/**
- * A GET that follows redirects: never from https to http, and without `Authorization` once the origin is another.
- * @throws RegistryError; the signal's reason
- */
-export async function get(
+/** What a connection is secured with; PEM texts. */
+export interface TlsSettings {
+  /** Authorities trusted beside the system's. */
+  readonly ca: readonly string[];
+  readonly certificate?: string;
+  readonly key?: string;
+  /** The server may be anybody. */
+  readonly skipVerify: boolean;
+}
+
+export const SYSTEM_TLS: TlsSettings = { ca: [], skipVerify: false };
+
+/** One request. */
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** A body that is made piece by piece; `Content-Length` must be among the headers. */
+  readonly stream?: () => AsyncIterable<Uint8Array>;
+  readonly tls?: TlsSettings;
+}
+
+/** A GET; see {@link send}. */
+export const get = (
   url: URL,
   headers: Readonly<Record<string, string>>,
   limits: HttpLimits,
   signal?: AbortSignal,
-): Promise<Answer> {
-  let at = url;
-  let sent = { ...headers };
+  tls: TlsSettings = SYSTEM_TLS,
+): Promise<Answer> => send({ method: "GET", url, headers, tls }, limits, signal);
+
+/**
+ * Sends a request. GET and HEAD follow redirects: never from https to http, and without `Authorization` (and
+ * a client certificate) once the origin is another.
+ * @throws RegistryError; the signal's reason
+ */
+export async function send(request: HttpRequest, limits: HttpLimits, signal?: AbortSignal): Promise<Answer> {
+  let at = request;
+  const follows = request.method === "GET" || request.method === "HEAD";
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-    const answer = await getOnce(at, sent, limits, signal);
+    const answer = await sendOnce(at, limits, signal);
     const location = answer.response.headers.get("location");
-    if (!REDIRECTS.has(answer.response.status) || location === null) return answer;
+    if (!follows || !REDIRECTS.has(answer.response.status) || location === null) return answer;
     await drop(answer);
-    const next = parseUrl(location, at);
-    if (next === undefined || !["http:", "https:"].includes(next.protocol)) {
-      throw new RegistryError("registry-answer-invalid", `${at.origin}: redirects to an unusable address`);
-    }
-    if (at.protocol === "https:" && next.protocol === "http:") {
-      throw new RegistryError("registry-answer-invalid", `${at.origin}: redirects from https to plain http`);
-    }
-    if (next.origin !== at.origin) {
-      const { Authorization: _, ...open } = sent;
-      sent = open;
-    }
-    at = next;
+    at = redirected(at, location);
   }
-  throw new RegistryError("registry-answer-invalid", `${url.origin}: redirects without end`);
+  throw new RegistryError("registry-answer-invalid", `${request.url.origin}: redirects without end`);
 }
 
-const parseUrl = (text: string, base: URL): URL | undefined =>
-  URL.canParse(text, base.href) ? new URL(text, base) : undefined;
+function redirected(from: HttpRequest, location: string): HttpRequest {
+  const { url } = from;
+  const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+  if (next === undefined || !["http:", "https:"].includes(next.protocol)) {
+    throw new RegistryError("registry-answer-invalid", `${url.origin}: redirects to an unusable address`);
+  }
+  if (url.protocol === "https:" && next.protocol === "http:") {
+    throw new RegistryError("registry-answer-invalid", `${url.origin}: redirects from https to plain http`);
+  }
+  if (next.origin === url.origin) return { ...from, url: next };
+  // secrets stay at home; the authorities may be needed there, too
+  const headers: Record<string, string> = {};
+  for (const name of ["Accept", "Range", "User-Agent"]) {
+    const value = from.headers[name];
+    if (value !== undefined) headers[name] = value;
+  }
+  const { ca = [], skipVerify = false } = from.tls ?? SYSTEM_TLS;
+  return { ...from, url: next, headers, tls: { ca, skipVerify } };
+}
 
-async function getOnce(
-  url: URL,
-  headers: Readonly<Record<string, string>>,
+/** The fetch option of Bun. The authorities of the system are named too, as `ca` alone would replace them. */
+function tlsOption({ ca, certificate, key, skipVerify }: TlsSettings): Bun.TLSOptions | undefined {
+  if (ca.length === 0 && certificate === undefined && !skipVerify) return undefined;
+  return {
+    ...(ca.length === 0 ? {} : { ca: [...rootCertificates, ...ca] }),
+    ...(certificate === undefined || key === undefined ? {} : { cert: certificate, key }),
+    rejectUnauthorized: !skipVerify,
+  };
+}
+
+async function sendOnce(
+  request: HttpRequest,
   limits: HttpLimits,
   signal: AbortSignal | undefined,
 ): Promise<Answer> {
+  const { url, method, headers, body, stream } = request;
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(timedOut(url, limits.answer)), limits.answer);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const wait = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => controller.abort(timedOut(url, limits.answer)), limits.answer);
+  };
+  /** Every piece that the server takes is a sign of life. */
+  async function* watched(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      wait();
+      yield piece;
+    }
+  }
+  wait();
   const signals = signal === undefined ? [controller.signal] : [controller.signal, signal];
+  const tls = tlsOption(request.tls ?? SYSTEM_TLS);
+  const sent = stream === undefined ? body : watched(stream());
   try {
     const response = await fetch(url, {
+      method,
       headers,
+      ...(sent === undefined ? {} : { body: sent }),
+      ...(tls === undefined ? {} : { tls }),
       redirect: "manual",
       signal: AbortSignal.any(signals),
       // a blob's digest is of what is sent, whatever Content-Encoding claims

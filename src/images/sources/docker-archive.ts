@@ -1,5 +1,4 @@
 /** Archives of `docker save` and `podman save`: a tar with `manifest.json`, a config, and a tar file per layer. */
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { LxcriError } from "../../host/errors.ts";
 import { type Digest, digestOf, Hasher } from "../../spec/digest.ts";
 import { Findings, faultText } from "../../spec/faults.ts";
@@ -8,9 +7,10 @@ import { array, object, strings } from "../../spec/shape.ts";
 import { type ContentStore, fileSource } from "../content/content-store.ts";
 import { type Descriptor, ImageError, MAX_CONFIG, MEDIA_TYPES, parseConfig } from "../manifest.ts";
 import { formatReference, parseReference } from "../reference.ts";
-import { compressionOf, decompress } from "../unpack/decompress.ts";
+import { compressionOf } from "../unpack/decompress.ts";
+import { type ArchiveFile, type OpenArchive, openArchive, readMember } from "./archive-file.ts";
 import type { FoundImage } from "./found-image.ts";
-import { indexTar, type TarMember } from "./tar-index.ts";
+import type { TarMember } from "./tar-index.ts";
 
 interface Entry {
   readonly Config: string;
@@ -25,22 +25,6 @@ const entries = array(
     open: true,
   }),
 );
-
-function readMember(file: string, { start, size }: TarMember): Buffer {
-  const fd = openSync(file, "r");
-  try {
-    const bytes = Buffer.alloc(size);
-    let got = 0;
-    while (got < size) {
-      const read = readSync(fd, bytes, got, size - got, start + got);
-      if (read === 0) break;
-      got += read;
-    }
-    return bytes.subarray(0, got);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 const sameImage = (a: string, b: string): boolean =>
   a === b || formatReference(parseReference(a)) === formatReference(parseReference(b));
@@ -64,12 +48,6 @@ function choose(list: readonly Entry[], tag: string | undefined, what: string): 
   );
 }
 
-/** An archive that is open: `file` is uncompressed. Call `close` once its blobs are stored. */
-export interface OpenArchive {
-  readonly image: FoundImage;
-  close(): void;
-}
-
 /**
  * Finds an image in an archive; a compressed one is unpacked into the content store's scratch space first.
  * @throws LxcriError `image-not-found`, ImageError, TarError, LayerError
@@ -79,33 +57,19 @@ export async function openDockerArchive(
   tag: string | undefined,
   store: ContentStore,
 ): Promise<OpenArchive> {
-  const what = `docker-archive:${path}`;
-  const head = readMember(path, { start: 0, size: 6 });
-  if (compressionOf(head) === "none") return { image: await findIn(path, tag, what), close: () => {} };
-  const scratch = store.scratch();
+  const archive = await openArchive(path, store);
   try {
-    for await (const piece of decompress(fileSource(path)(0, () => {}))) {
-      for (let at = 0; at < piece.length; ) at += writeSync(scratch.lock.fd, piece, at);
-    }
-    return { image: await findIn(scratch.path, tag, what), close: () => scratch.lock.release() };
+    return { image: await findIn(archive, tag, `docker-archive:${path}`), close: archive.close };
   } catch (error) {
-    scratch.lock.release();
+    archive.close();
     throw error;
   }
 }
 
-async function findIn(file: string, tag: string | undefined, what: string): Promise<FoundImage> {
-  const members = indexTar(file);
-  const member = (name: string): TarMember => {
-    const found = members.get(name);
-    if (found === undefined) throw new ImageError("image-invalid", `${what}: has no ${JSON.stringify(name)}`);
-    return found;
-  };
-  const small = (name: string): Buffer => {
-    const found = member(name);
-    if (found.size > MAX_CONFIG) throw new ImageError("image-invalid", `${what}: ${name} is too large`);
-    return readMember(file, found);
-  };
+async function findIn(archive: ArchiveFile, tag: string | undefined, what: string): Promise<FoundImage> {
+  const { file } = archive;
+  const member = (name: string): TarMember => archive.member(name, what);
+  const small = (name: string): Uint8Array => archive.read(name, MAX_CONFIG, what);
   const entry = choose(parseEntries(small("manifest.json"), what), tag, what);
   const config = small(entry.Config);
   const { diffIds } = parseConfig(config, entry.Layers.length, `${what}, ${entry.Config}`);
@@ -120,9 +84,14 @@ async function findIn(file: string, tag: string | undefined, what: string): Prom
   const configBlob = { mediaType: MEDIA_TYPES.config, digest: digestOf(config), size: config.length };
   places.set(configBlob.digest, member(entry.Config));
   const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPES.manifest, config: configBlob, layers };
+  const document = new TextEncoder().encode(JSON.stringify(manifest));
+  const digest = digestOf(document);
   return {
     name: entry.RepoTags?.[0] ?? what,
-    digest: digestOf(JSON.stringify(manifest)),
+    ...(entry.RepoTags?.[0] === undefined ? {} : { ownName: entry.RepoTags[0] }),
+    target: digest,
+    digest,
+    documents: [document],
     manifest: { kind: "manifest", config: configBlob, layers },
     blob: ({ digest }) => {
       const place = places.get(digest);
@@ -132,8 +101,8 @@ async function findIn(file: string, tag: string | undefined, what: string): Prom
   };
 }
 
-function parseEntries(bytes: Buffer, what: string): readonly Entry[] {
-  const source = bytes.toString();
+function parseEntries(bytes: Uint8Array, what: string): readonly Entry[] {
+  const source = new TextDecoder().decode(bytes);
   const findings = new Findings(source);
   let value: unknown;
   try {

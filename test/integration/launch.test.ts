@@ -208,6 +208,13 @@ describe("what it is given", () => {
     ).toBe("1\n");
   });
 
+  test("a volume whose owners are shifted is the same for an unprivileged and a privileged container", async () => {
+    const mounted = ["-v", `${world.prefix}shifted:/shared:idmap`];
+    expect((await inside(mounted, "touch /shared/file; chown 33 /shared/file")).exitCode).toBe(0);
+    const flags = ["--privileged", "-v", `${world.prefix}shifted:/shared`];
+    expect((await inside(flags, "stat -c '%u %g' /shared /shared/file")).stdout).toBe("0 0\n33 0\n");
+  });
+
   test("a path of the host, a tmpfs, and a device", async () => {
     mkdirSync(world.at("shared"));
     writeFileSync(world.at("shared/file"), "the host's\n");

@@ -170,9 +170,10 @@ async function prepareVolumes(
   const folders = new Map<string, string>();
   for (const mount of mounts) {
     if (mount.kind !== "volume") continue;
-    const { name, destination } = mount;
+    const { name, destination, options } = mount;
+    const shifts = options.includes("idmap") || options.includes("ridmap");
     const model = { rootfs, destination, ...(idMaps === undefined ? {} : { idMaps }) };
-    folders.set(name, await prepareVolume(dataRoot, name, model));
+    folders.set(name, await prepareVolume(dataRoot, name, shifts ? undefined : model));
   }
   return folders;
 }

@@ -33,8 +33,11 @@ export interface VolumeModel {
   readonly idMaps?: IdMaps;
 }
 
-/** Makes the volume where it is missing; a kill half-way leaves none. Returns its folder. */
-export async function prepareVolume(dataRoot: string, name: string, model: VolumeModel): Promise<string> {
+/**
+ * Makes the volume where it is missing; a kill half-way leaves none. Returns its folder.
+ * @param model absent: it begins empty and is root's, for a mount that shifts owners
+ */
+export async function prepareVolume(dataRoot: string, name: string, model?: VolumeModel): Promise<string> {
   const folder = volumeFolder(dataRoot, name);
   makeFolder(join(dataRoot, "volumes"), PASSABLE);
   if (existsSync(folder)) return folder;
@@ -42,9 +45,9 @@ export async function prepareVolume(dataRoot: string, name: string, model: Volum
   rmSync(draft, { recursive: true, force: true });
   makeFolder(draft, 0o755);
   try {
-    const { uidMappings = [], gidMappings = [] } = model.idMaps ?? {};
+    const { uidMappings = [], gidMappings = [] } = model?.idMaps ?? {};
     chownSync(draft, toHostId(uidMappings, 0) ?? 0, toHostId(gidMappings, 0) ?? 0);
-    await copyContent(model, draft);
+    if (model !== undefined) await copyContent(model, draft);
     renameSync(draft, folder);
   } finally {
     rmSync(draft, { recursive: true, force: true });

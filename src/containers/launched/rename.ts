@@ -3,6 +3,7 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { LxcriError } from "../../host/errors.ts";
 import { unmountAll } from "../../host/mount-point.ts";
+import { openStorage } from "../../storage/storage.ts";
 import { deleteContainer } from "../delete.ts";
 import { alreadyExists } from "../errors.ts";
 import { ContainerStore } from "../store.ts";
@@ -38,9 +39,11 @@ export async function renameLaunched(
     const runtime = ContainerStore.open(record.root);
     await deleteContainer({ store: runtime, id: from, log }, { force: true });
     const folder = launched.folder(from);
-    unmountAll(join(folder, "rootfs"));
-    // One step: the record goes by its folder's name, and the config names files relative to the bundle.
-    renameSync(folder, launched.folder(name));
+    await openStorage(launched.dataRoot).exclusive(record.name, async () => {
+      unmountAll(join(folder, "rootfs"));
+      // One step: the records go by their folder's name, and the config names files relative to the bundle.
+      renameSync(folder, launched.folder(name));
+    });
   } finally {
     for (const lock of locks) lock.release();
   }

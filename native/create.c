@@ -274,6 +274,7 @@ int create_main(int plan_fd, int result_fd)
 	}
 	close(create.inner);
 	pid_t init = serve(result_fd, console);
+	process_score(create.process, init);
 	if (plan_get(create.plan, "user-namespace"))
 		process_limit(create.process, init);
 	send_pidfd(create.plan, init);

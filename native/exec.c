@@ -48,17 +48,6 @@ static int open_init(struct plan plan, pid_t init)
 	return fd;
 }
 
-static void set_oom_score(struct plan process)
-{
-	const char *score = plan_get(process, "oom-score-adj");
-	if (!score)
-		return;
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, score, strlen(score)) != (ssize_t)strlen(score))
-		die_errno("set oom_score_adj to %s", score);
-	close(fd);
-}
-
 static void join_groups(struct plan plan)
 {
 	struct record record;
@@ -110,7 +99,7 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 		if (sched_setaffinity(0, sizeof set, &set))
 			die_errno("set CPU affinity %s", cpus);
 	}
-	set_oom_score(process);
+	process_score(process, 0);
 	join_groups(plan);
 	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)

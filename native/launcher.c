@@ -13,11 +13,12 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const foreign[] = { "BUN_", "NODE_", "JSC_", "BUN=", "UV_", "MIMALLOC_" };
+static const char *const foreign[] = { "BUN_", "NODE_", "JSC_", "BUN=", "UV_", "MIMALLOC_", "LXCRI_" };
 
 /* What an id is made of (spec/container-id.ts). */
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-."
@@ -82,27 +83,42 @@ static const char *flag_value(char ***word, const char *name)
 	return !(**word)[length] && (*word)[1] ? *++*word : NULL;
 }
 
-/*
- * `start ID` and `delete [--force] ID` with global flags in their plain form: the native program does it in less time
- * than the engine needs to begin. Returns where the command line is anything else; native/shortcut.c looks whether
- * the container is a plain case.
- */
-static void take_shortcut(char **argv, char **environment, const char *self)
+/* What the global flags say, and the word after them. */
+struct line {
+	const char *root, *log, *format;
+	char **command; /* NULL: a flag that the engine has to look at */
+};
+
+static struct line read_line(char **argv)
 {
-	const char *root = "/run/proxmox-lxcri", *log = "", *format = "text", *value;
-	char native[2 * PATH_MAX], plan[PATH_MAX], *words[64] = { native, NULL, plan };
+	struct line line = { "/run/proxmox-lxcri", "", "text", NULL };
+	const char *value;
 	char **word = argv + 1;
 	for (; *word && **word == '-'; word++) {
 		if ((value = flag_value(&word, "--root")))
-			root = value;
+			line.root = value;
 		else if ((value = flag_value(&word, "--log")))
-			log = value;
+			line.log = value;
 		else if ((value = flag_value(&word, "--log-format")))
-			format = value;
+			line.format = value;
 		else if (strcmp(*word, "--systemd-cgroup") && strcmp(*word, "--debug"))
-			return;
+			return line;
 	}
-	if (!*word || (strcmp(*word, "start") && strcmp(*word, "delete")) || root[0] != '/')
+	if (*word)
+		line.command = word;
+	return line;
+}
+
+/*
+ * `start ID` and `delete [--force] ID` in their plain form: the native program does it in less time than the engine
+ * needs to begin. Returns where the command line is anything else; native/shortcut.c looks whether the container is a
+ * plain case.
+ */
+static void take_shortcut(struct line line, char **argv, char **environment, const char *native)
+{
+	char plan[PATH_MAX], *words[64] = { (char *)native, NULL, plan, (char *)line.log, (char *)line.format };
+	char **word = line.command;
+	if ((strcmp(*word, "start") && strcmp(*word, "delete")) || line.root[0] != '/')
 		return;
 	const char *command = *word++;
 	if (*word && command[0] == 'd' && (!strcmp(*word, "--force") || !strcmp(*word, "-f")))
@@ -110,12 +126,9 @@ static void take_shortcut(char **argv, char **environment, const char *self)
 	if (!*word || word[1] || **word == '-' || !strcmp(*word, "..") ||
 	    strspn(*word, NAME_CHARACTERS) != strlen(*word))
 		return;
-	if (snprintf(plan, sizeof plan, "%s/containers/%s/%s.plan", root, *word, command) >= (int)sizeof plan)
+	if (snprintf(plan, sizeof plan, "%s/containers/%s/%s.plan", line.root, *word, command) >= (int)sizeof plan)
 		return;
 	words[1] = (char *)(command[0] == 'd' ? "delete-now" : "start-now");
-	snprintf(native, sizeof native, "%s-native", self);
-	words[3] = (char *)log;
-	words[4] = (char *)format;
 	for (size_t i = 0; argv[i]; i++) {
 		if (i + 6 >= sizeof words / sizeof *words)
 			return;
@@ -124,10 +137,51 @@ static void take_shortcut(char **argv, char **environment, const char *self)
 	execve(native, words, environment);
 }
 
+/*
+ * `exec` ends as the native program: that starts beside the engine, not after it, and waits for the engine's plan at
+ * a pipe. This process is it; returns in a child that becomes the engine, or where that way is closed.
+ */
+static char **start_ahead(char **environment, const char *native)
+{
+	static char variable[64], number[16];
+	int ends[2];
+	size_t count = 0;
+	while (environment[count])
+		count++;
+	char **longer = calloc(count + 2, sizeof *longer);
+	if (!longer || pipe(ends))
+		return environment;
+	/* Out of the way of descriptors that the caller passes on. */
+	int out = fcntl(ends[1], F_DUPFD, 200), in = fcntl(ends[0], F_DUPFD_CLOEXEC, 200);
+	close(ends[0]);
+	close(ends[1]);
+	pid_t engine = out < 0 || in < 0 ? -1 : fork();
+	if (engine > 0) {
+		close(out);
+		fcntl(in, F_SETFD, 0);
+		snprintf(number, sizeof number, "%d", in);
+		char *const words[] = { (char *)"lxcri", (char *)"exec-ahead", number, NULL };
+		execve(native, words, environment);
+		dprintf(STDERR_FILENO, "proxmox-lxcri: cannot start %s: %s\n", native, strerror(errno));
+		_exit(1);
+	}
+	if (in >= 0)
+		close(in);
+	if (engine < 0) {
+		if (out >= 0)
+			close(out);
+		return environment;
+	}
+	snprintf(variable, sizeof variable, "LXCRI_PLAN_FD=%d", out);
+	memcpy(longer, environment, count * sizeof *longer);
+	longer[count] = variable;
+	return longer;
+}
+
 int main(int argc, char **argv, char **environment)
 {
 	(void)argc;
-	char path[PATH_MAX + 16], here[PATH_MAX];
+	char path[PATH_MAX + 16], native[PATH_MAX + 16], here[PATH_MAX];
 	/* The engine does not start in a directory that has been removed. */
 	if (!getcwd(here, sizeof here) && chdir("/"))
 		return 1;
@@ -136,7 +190,9 @@ int main(int argc, char **argv, char **environment)
 		dprintf(STDERR_FILENO, "proxmox-lxcri: cannot find myself: /proc/self/exe: %s\n", strerror(errno));
 		return 1;
 	}
-	path[length] = '\0';
+	memcpy(native, path, (size_t)length);
+	memcpy(native + length, "-native", sizeof "-native");
+	memcpy(path + length, "-engine", sizeof "-engine");
 	char **kept = environment;
 	for (char **entry = environment; *entry; entry++) {
 		int drop = 0;
@@ -146,10 +202,13 @@ int main(int argc, char **argv, char **environment)
 			*kept++ = *entry;
 	}
 	*kept = NULL;
-	take_shortcut(argv, environment, path);
+	struct line line = read_line(argv);
+	if (line.command)
+		take_shortcut(line, argv, environment, native);
 	if (moves(argv))
 		begin_grace_period();
-	memcpy(path + length, "-engine", sizeof "-engine");
+	if (line.command && !strcmp(*line.command, "exec"))
+		environment = start_ahead(environment, native);
 	execve(path, argv, environment);
 	dprintf(STDERR_FILENO, "proxmox-lxcri: cannot start %s: %s\n", path, strerror(errno));
 	return 1;

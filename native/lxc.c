@@ -1,13 +1,21 @@
 /*
  * The only place that calls liblxc. LXC ends its work by calling execvp for the container's program and execl for
- * its hooks' shell: both names (and symlinkat) are defined here and exported, so that the calls land in this very
+ * its hooks' shell: both names (and symlinkat, recvmsg) are defined here and exported, so that the calls land in this very
  * process image, with all descriptors and privileges; no file of ours is needed in the container.
  */
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <lxc/lxccontainer.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "create.h"
@@ -19,6 +27,9 @@
 
 /* Set while LXC builds a container in this process. */
 static struct create *building;
+/* LXC's monitor, by pid and by descriptor. */
+static pid_t monitor;
+static int monitor_fd;
 
 int execvp(const char *file, char *const argv[])
 {
@@ -51,6 +62,51 @@ int symlinkat(const char *target, int directory, const char *name)
 	return building ? 0 : link_at(target, directory, name);
 }
 
+/* Init ends with the monitor; LXC sees to that only later, after its first wait for the monitor. */
+static void end_with_monitor(void)
+{
+	struct pollfd ended = { .fd = monitor_fd, .events = POLLIN };
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (poll(&ended, 1, 0))
+		_exit(1);
+}
+
+/* Waits until there is something to receive: 0, or -1 and errno where init ended instead. */
+static int wait_for_init(int socket)
+{
+	struct pollfd ready = { .fd = socket, .events = POLLIN };
+	sigset_t mask;
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	sigdelset(&mask, SIGCHLD);
+	while (poll(&ready, 1, 0) == 0) {
+		siginfo_t child = { .si_pid = 0 };
+		if (!waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) && child.si_pid && !poll(&ready, 1, 0)) {
+			errno = ECONNRESET;
+			return -1;
+		}
+		ppoll(&ready, 1, NULL, &mask);
+	}
+	return 0;
+}
+
+/*
+ * LXC's monitor and init talk over a socket of which each of them holds both ends: either would wait for ever for
+ * the other one once that is killed.
+ */
+ssize_t recvmsg(int socket, struct msghdr *message, int flags)
+{
+	if (building && getpid() != monitor)
+		end_with_monitor();
+	else if (building && !(flags & MSG_DONTWAIT) && wait_for_init(socket))
+		return -1;
+	return syscall(SYS_recvmsg, socket, message, flags);
+}
+
+static void interrupt(int number)
+{
+	(void)number;
+}
+
 void lxc_build(struct create *create)
 {
 	const char *id = plan_get(create->plan, "id");
@@ -69,6 +125,12 @@ void lxc_build(struct create *create)
 		die("LXC refuses its configuration %s", config);
 	container->want_daemonize(container, false);
 	container->want_close_all_fds(container, false);
+	/* LXC blocks the signal; a handler makes it end wait_for_init's wait. */
+	signal(SIGCHLD, interrupt);
+	monitor = getpid();
+	monitor_fd = (int)syscall(SYS_pidfd_open, monitor, 0);
+	if (monitor_fd < 0 || fcntl(monitor_fd, F_SETFD, FD_CLOEXEC))
+		die_errno("open LXC's monitor");
 	building = create;
 	char *const args[] = { (char *)"stage", NULL };
 	container->start(container, 0, args);

@@ -46,6 +46,22 @@ void process_limit(struct plan process, pid_t pid)
 	}
 }
 
+void process_score(struct plan process, pid_t pid)
+{
+	const char *score = plan_get(process, "oom-score-adj");
+	char path[64];
+	if (!score)
+		return;
+	if (pid)
+		snprintf(path, sizeof path, "/proc/%d/oom_score_adj", pid);
+	else
+		snprintf(path, sizeof path, "/proc/self/oom_score_adj");
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, score, strlen(score)) != (ssize_t)strlen(score))
+		die_errno("set oom_score_adj to %s", score);
+	close(fd);
+}
+
 /* A list such as "0,2,3" as a set. */
 static void set_affinity(const char *list)
 {

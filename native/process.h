@@ -13,6 +13,8 @@ void process_make_cwd(struct plan process, int root);
  * namespace: to be called from outside the container's, or before it is entered.
  */
 void process_limit(struct plan process, pid_t pid);
+/* Sets oom_score_adj of process pid (0: this one), through the host's /proc. */
+void process_score(struct plan process, pid_t pid);
 /* As the container's root: scheduling, personality, memory policy, umask; enters cwd. */
 void process_prepare(struct plan process);
 /*

@@ -16,7 +16,7 @@ import type { Config, IntelRdt } from "../spec/config.ts";
 import { type ContainerId, parseContainerId } from "../spec/container-id.ts";
 import { faultText, parseConfig } from "../spec/parse.ts";
 import { recordEvent } from "../telemetry/events.ts";
-import { decideProcess, setOomScore } from "./decisions.ts";
+import { decideProcess } from "./decisions.ts";
 import { alreadyExists, ContainerError } from "./errors.ts";
 import { removeGroups } from "./leaf.ts";
 import { limitContainer } from "./limits.ts";
@@ -242,7 +242,6 @@ async function build(
   }
   store.save({ ...record, init });
   await limitContainer(record, config);
-  await setOomScore(init.pid, config.process.oomScoreAdj, log);
   if (config.linux?.intelRdt !== undefined) await joinCacheClass(config.linux.intelRdt, id, init.pid);
   if (config.linux?.netDevices !== undefined) {
     const { moveNetDevices } = await import("./net-devices.ts");

@@ -26,17 +26,24 @@ export async function decideProcess(
   const available = context.userNamespace ? (1n << 64n) - 1n : ownCapabilities().bounding;
   const capabilities = planCapabilities(process.capabilities ?? {}, available);
   const rlimits = await decideRlimits(process);
+  const oomScore = await decideOomScore(process);
   let seccomp: SeccompProgram | undefined;
   if (linux?.seccomp !== undefined) {
     const { compileSeccomp } = await import("../security/seccomp/compile.ts");
     seccomp = await compileSeccomp(linux.seccomp, { cache: context.seccompCache });
   }
-  for (const { message } of [...capabilities.warnings, ...rlimits.warnings, ...(seccomp?.warnings ?? [])]) {
+  for (const { message } of [
+    ...capabilities.warnings,
+    ...rlimits.warnings,
+    ...oomScore.warnings,
+    ...(seccomp?.warnings ?? []),
+  ]) {
     log.warning(message);
   }
   return {
     capabilities: capabilities.value,
     rlimits: rlimits.value,
+    ...(oomScore.value === undefined ? {} : { oomScoreAdj: oomScore.value }),
     preserveFds: context.preserveFds,
     ...(seccomp === undefined ? {} : { seccomp }),
   };
@@ -48,16 +55,8 @@ async function decideRlimits({ rlimits }: Process) {
   return planRlimits(rlimits, probeRlimits());
 }
 
-/** Sets `oom_score_adj` of a process, clamped to what the node allows, with a warning. */
-export async function setOomScore(
-  pid: number | "self",
-  wanted: number | undefined,
-  log: Logger,
-): Promise<void> {
-  if (wanted === undefined) return;
+async function decideOomScore({ oomScoreAdj }: Process) {
+  if (oomScoreAdj === undefined) return { value: undefined, warnings: [] };
   const { planOomScoreAdj, probeOom } = await import("../security/oom.ts");
-  const { writeFileSync } = await import("node:fs");
-  const { value, warnings } = planOomScoreAdj(wanted, probeOom());
-  for (const { message } of warnings) log.warning(message);
-  writeFileSync(`/proc/${pid}/oom_score_adj`, String(value));
+  return planOomScoreAdj(oomScoreAdj, probeOom());
 }

@@ -7,7 +7,7 @@ import { Plan } from "../lxc/plan.ts";
 import { planProcess } from "../lxc/process-plan.ts";
 import type { Capabilities, Config, Process } from "../spec/config.ts";
 import { faultText, parseConfig, parseProcess } from "../spec/parse.ts";
-import { decideProcess, setOomScore } from "./decisions.ts";
+import { decideProcess } from "./decisions.ts";
 import { ContainerError, notRunning } from "./errors.ts";
 import { leafOf } from "./leaf.ts";
 import type { ExecOptions, ExecProcess } from "./options.ts";
@@ -40,7 +40,6 @@ export async function execProcess(options: ExecOptions): Promise<number> {
     preserveFds: options.preserveFds,
     log,
   });
-  await setOomScore("self", process.oomScoreAdj, log);
   const plan = new Plan()
     .add("pid", record.init.pid)
     .add("start-time", record.init.startTime)

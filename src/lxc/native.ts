@@ -116,8 +116,21 @@ export function runNative(
   }
 }
 
-/** This process becomes `native exec|wait`. Returns only by throwing. */
+/** Names the pipe at which a `native exec` waits for our plan: the launcher started it beside us. */
+const PLAN_PIPE = "LXCRI_PLAN_FD";
+
+function handOver(pipe: number, plan: Buffer): never {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(plan.length);
+  const bytes = Buffer.concat([size, plan]);
+  for (let at = 0; at < bytes.length; ) at += writeSync(pipe, bytes, at);
+  process.exit(0);
+}
+
+/** This process becomes `native exec|wait`, or hands its plan to the one that waits for it. */
 export function becomeNative(command: "exec" | "wait", plan: Plan): never {
+  const pipe = process.env[PLAN_PIPE];
+  if (command === "exec" && pipe !== undefined) handOver(Number(pipe), plan.bytes());
   const program = openProgram();
   const planFd = memoryFile("plan", plan.bytes(), false);
   setCloseOnExec(planFd, false);

@@ -26,6 +26,8 @@ export interface ProcessDecisions {
   }[];
   /** The compiled filter; absent for none. */
   readonly seccomp?: { readonly program: Uint8Array; readonly flags: number; readonly listener?: unknown };
+  /** `oom_score_adj` that the node allows; absent: it stays as it is. */
+  readonly oomScoreAdj?: number;
   /** How many descriptors from 3 up stay open. */
   readonly preserveFds: number;
 }
@@ -43,6 +45,7 @@ export function planProcess(process: Process, linux: Linux | undefined, decided:
     .add("umask", user.umask)
     .add("no-new-privileges", process.noNewPrivileges)
     .add("preserve", decided.preserveFds)
+    .add("oom-score-adj", decided.oomScoreAdj)
     .add("apparmor", process.apparmorProfile || undefined)
     .add("selinux", process.selinuxLabel || undefined);
   if (process.terminal === true) {

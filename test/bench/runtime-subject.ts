@@ -134,6 +134,11 @@ function descendants(pid: number): ReadonlySet<number> {
 
 /** Proportional set size of a process, KiB. */
 function pss(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  let rollup: string;
+  try {
+    rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  } catch {
+    return 0; // ended since it was listed
+  }
   return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1]);
 }

@@ -145,11 +145,16 @@ export interface StorageDriver extends LayerKeeper {
   checkpoints(volume: ContainerVolume): Promise<number[]>;
   /** @throws LxcriError `checkpoint-in-use` where a container was made from it */
   removeCheckpoint(volume: ContainerVolume, number: number): Promise<void>;
-  /** Puts the unmounted volume back. Newer checkpoints have been removed where `rollbackDropsNewer`. */
-  rollback(volume: ContainerVolume, number: number): Promise<void>;
-  readonly rollbackDropsNewer: boolean;
+  /**
+   * Puts the unmounted volume back.
+   * @param dropNewer where the storage can go back only by losing newer snapshots: lose them
+   * @throws LxcriError `snapshots-newer`, `checkpoint-in-use`
+   */
+  rollback(volume: ContainerVolume, number: number, dropNewer: boolean): Promise<void>;
   /** Makes `to`, which is not there, from a checkpoint. */
   cloneCheckpoint(volume: ContainerVolume, number: number, to: ContainerVolume): Promise<void>;
+  /** What its checkpoint streams are; only drivers of the same form take them. */
+  readonly streamForm: "zfs" | "btrfs" | "tree" | "changes";
   /** The program whose standard output is the checkpoint as a stream. */
   sendCommand(volume: ContainerVolume, number: number): Promise<readonly string[]>;
   /** The program that takes such a stream, and what makes a volume of what it received. */

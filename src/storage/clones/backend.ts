@@ -2,11 +2,10 @@
  * Storage that can make a writable copy of a whole volume: ZFS datasets, btrfs subvolumes, plain folders. Names have
  * two parts, `layers/<x>`, `shifted/<x>`, `containers/<x>`. Callers see to it that nobody else works on a volume.
  */
-import type { Receiver, Usage } from "../driver.ts";
+import type { Receiver, StorageDriver, Usage } from "../driver.ts";
 
 export interface CloneBackend {
-  /** Newer snapshots go with a rollback. */
-  readonly rollbackDropsNewer: boolean;
+  readonly streamForm: StorageDriver["streamForm"];
 
   /** Makes what all volumes need. @throws LxcriError naming what is missing */
   open(): Promise<void>;
@@ -30,7 +29,7 @@ export interface CloneBackend {
   /** Numbers, ascending. */
   snapshots(name: string): Promise<number[]>;
   removeSnapshot(name: string, number: number): Promise<void>;
-  rollback(name: string, number: number): Promise<void>;
+  rollback(name: string, number: number, dropNewer: boolean): Promise<void>;
   /** Makes `to` from a snapshot; all or nothing. */
   cloneSnapshot(name: string, number: number, to: string): Promise<void>;
   sendCommand(name: string, number: number): readonly string[];

@@ -20,7 +20,7 @@ const subvolume = (...args: readonly string[]) =>
   runChecked(["btrfs", "subvolume", ...args], { timeout: 600_000 });
 
 export class BtrfsBackend implements CloneBackend {
-  readonly rollbackDropsNewer = false;
+  readonly streamForm = "btrfs";
   readonly #root: string;
 
   /** @param root absolute; made when needed */
@@ -145,13 +145,19 @@ export class BtrfsBackend implements CloneBackend {
     if (existsSync(checkpoint)) {
       throw new LxcriError("checkpoint-exists", `${folder}: has a checkpoint ${number} already`);
     }
+    const before = readdirSync(folder);
     return {
       command: ["btrfs", "receive", "-q", "--chroot", folder],
       finish: async () => {
+        if (!existsSync(checkpoint)) {
+          throw new LxcriError("checkpoint-damaged", `the stream holds another checkpoint than ${number}`);
+        }
         if (!existsSync(this.#pathOf(name))) await subvolume("snapshot", checkpoint, this.#pathOf(name));
       },
       discard: async () => {
-        await this.#drop(checkpoint);
+        for (const each of readdirSync(folder)) {
+          if (!before.includes(each)) await this.#drop(join(folder, each));
+        }
         removeEmpty(folder);
       },
     };

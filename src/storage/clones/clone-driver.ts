@@ -37,7 +37,7 @@ const containerVolume = ({ name }: ContainerVolume): string => `containers/${nam
 export class CloneDriver implements StorageDriver {
   readonly independentLayers = false;
   readonly location: string;
-  readonly rollbackDropsNewer: boolean;
+  readonly streamForm: StorageDriver["streamForm"];
   readonly #backend: CloneBackend;
   readonly #marks: LayerMarks;
   readonly #marksFolder: string;
@@ -48,7 +48,7 @@ export class CloneDriver implements StorageDriver {
     const folder = join(dataRoot, "storage", encodeURIComponent(location));
     this.location = location;
     this.#backend = backend;
-    this.rollbackDropsNewer = backend.rollbackDropsNewer;
+    this.streamForm = backend.streamForm;
     this.#marksFolder = join(folder, "marks");
     this.#locks = join(folder, "locks");
     for (const path of [folder, this.#marksFolder, this.#locks]) makeFolder(path, PRIVATE);
@@ -226,7 +226,11 @@ export class CloneDriver implements StorageDriver {
       measureFolder(tree),
       top !== undefined && this.hasLayer(top) ? measureFolder(await this.#layerTree(top)) : undefined,
     ]);
-    return { bytes, inodes: Math.max(0, own.inodes - (base?.inodes ?? 0)) };
+    // what a checkpoint shares with the volume counts, too
+    return {
+      bytes: Math.max(bytes, own.bytes - (base?.bytes ?? 0)),
+      inodes: Math.max(0, own.inodes - (base?.inodes ?? 0)),
+    };
   }
 
   async volumes(): Promise<string[]> {
@@ -246,8 +250,8 @@ export class CloneDriver implements StorageDriver {
     return this.#backend.removeSnapshot(containerVolume(volume), number);
   }
 
-  rollback(volume: ContainerVolume, number: number): Promise<void> {
-    return this.#backend.rollback(containerVolume(volume), number);
+  rollback(volume: ContainerVolume, number: number, dropNewer: boolean): Promise<void> {
+    return this.#backend.rollback(containerVolume(volume), number, dropNewer);
   }
 
   cloneCheckpoint(volume: ContainerVolume, number: number, to: ContainerVolume): Promise<void> {

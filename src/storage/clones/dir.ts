@@ -9,7 +9,7 @@ import type { CloneBackend } from "./backend.ts";
 const KINDS = ["layers", "shifted", "containers", "drafts"];
 
 export class DirBackend implements CloneBackend {
-  readonly rollbackDropsNewer = false;
+  readonly streamForm = "tree";
   readonly #root: string;
 
   /** @param root absolute; made when needed */

@@ -25,7 +25,7 @@ const KINDS = ["layers", "shifted", "containers"];
 const SEALED = "sealed";
 
 export class ZfsBackend implements CloneBackend {
-  readonly rollbackDropsNewer = true;
+  readonly streamForm = "zfs";
   readonly #root: string;
   #opened: Promise<void> | undefined;
 
@@ -93,7 +93,7 @@ export class ZfsBackend implements CloneBackend {
   async #giveAway(dataset: string): Promise<void> {
     const hash = hexOf(digestOf(dataset)).slice(0, 8);
     for (const number of await listCheckpoints(dataset)) {
-      await zfs("rename", `${dataset}@${checkpointName(number)}`, `${dataset}@was-${number}-${hash}`);
+      await renameSnapshot(`${dataset}@${checkpointName(number)}`, `${dataset}@was-${number}-${hash}`);
     }
     const [clone] = await clonesOf(dataset);
     if (clone !== undefined) await zfs("promote", clone);
@@ -124,8 +124,8 @@ export class ZfsBackend implements CloneBackend {
     return removeCheckpoint(this.#nameOf(name), number);
   }
 
-  rollback(name: string, number: number): Promise<void> {
-    return rollbackTo(this.#nameOf(name), number);
+  rollback(name: string, number: number, dropNewer: boolean): Promise<void> {
+    return rollbackTo(this.#nameOf(name), number, dropNewer);
   }
 
   async cloneSnapshot(name: string, number: number, to: string): Promise<void> {
@@ -144,6 +144,15 @@ export class ZfsBackend implements CloneBackend {
       finish: async () => {},
       discard: () => this.destroy(name),
     };
+  }
+}
+
+/** zfs-fuse says at times that the old name is missing, when it has renamed it. */
+async function renameSnapshot(from: string, to: string): Promise<void> {
+  try {
+    await zfs("rename", from, to);
+  } catch (error) {
+    if ((await findProperty(to, "type")) === undefined) throw error;
   }
 }
 

@@ -51,7 +51,7 @@ const checkpointsOf = (volume: ContainerVolume): FolderCheckpoints =>
 export class OverlayDriver implements StorageDriver {
   readonly location: string = "overlay";
   readonly independentLayers = true;
-  readonly rollbackDropsNewer = false;
+  readonly streamForm = "changes";
   readonly #layers: LayerStore;
   readonly #shifted: ShiftedLayers;
 

@@ -17,7 +17,8 @@ const FILE_TYPES = new Set(["dir", "nfs", "cifs", "cephfs", "glusterfs", "btrfs"
 
 const pvesm = async (...args: readonly string[]): Promise<string> => {
   try {
-    return (await runChecked(["pvesm", ...args], { timeout: 300_000 })).stdout;
+    const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
+    return (await runChecked(["pvesm", ...args], { timeout: 300_000, env: { PATH, LC_ALL: "C" } })).stdout;
   } catch (cause) {
     if (!(cause instanceof LxcriError) || cause.code !== "program-missing") throw cause;
     throw new LxcriError("pve-missing", "there is no pvesm here: this is no Proxmox VE node", { cause });

@@ -2,7 +2,7 @@
  * Puts an unpacked layer onto the tree that it changes, by moving: image spec, layer.md, "Applying Changesets". Its
  * whiteouts are files named `.wh.…`, as in the archive. Every step is by descriptor and follows no link.
  */
-import { type BigIntStats, constants, type Dirent, fstatSync, readdirSync } from "node:fs";
+import { type BigIntStats, constants, fstatSync, readdirSync } from "node:fs";
 import {
   chmodFd,
   chownAt,
@@ -25,18 +25,8 @@ const META = ".wh..wh.";
 const OPAQUE = ".wh..wh..opq";
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
 
-interface Entry {
-  readonly name: string;
-  readonly isFolder: boolean;
-}
-
-function entriesOf(dir: number): Entry[] {
-  const found: Dirent<Buffer>[] = readdirSync(`/proc/self/fd/${dir}`, {
-    encoding: "buffer",
-    withFileTypes: true,
-  });
-  return found.map((entry) => ({ name: bytesToText(entry.name), isFolder: entry.isDirectory() }));
-}
+const namesIn = (dir: number): string[] =>
+  readdirSync(`/proc/self/fd/${dir}`, { encoding: "buffer" }).map(bytesToText);
 
 /** Moves all of the folder `layer` into the folder `tree` on the same file system; `layer` is empty then. */
 export function mergeLayer(layer: string, tree: string): void {
@@ -54,31 +44,34 @@ function withFolder(fd: number, work: (fd: number) => void): void {
 function mergeFolder(from: number, to: number): void {
   // before its children move away
   const info = fstatSync(from, { bigint: true });
-  const entries = entriesOf(from);
-  if (entries.some(({ name }) => name === OPAQUE)) {
-    for (const { name } of entriesOf(to)) removeTree(to, name);
-  }
-  for (const { name } of entries) {
+  const names = namesIn(from);
+  if (names.includes(OPAQUE)) for (const name of namesIn(to)) removeTree(to, name);
+  for (const name of names) {
     if (!name.startsWith(PREFIX)) continue;
     const hidden = name.slice(PREFIX.length);
     if (!name.startsWith(META) && hidden !== "" && hidden !== "." && hidden !== "..") removeTree(to, hidden);
     removeTree(from, name);
   }
-  for (const { name, isFolder } of entries) {
-    if (name.startsWith(PREFIX)) continue;
-    const below = isFolder ? openFolder(to, name) : undefined;
-    if (below !== undefined) {
-      withFolder(below, (target) =>
-        withFolder(openAt(from, name, FOLDER), (dir) => mergeFolder(dir, target)),
-      );
+  for (const name of names) if (!name.startsWith(PREFIX)) mergeNode(from, name, to);
+  describe(from, info, to);
+}
+
+/** Two folders become one; else what is there gives way. */
+function mergeNode(from: number, name: string, to: number): void {
+  const source = openFolder(from, name);
+  const target = source === undefined ? undefined : openFolder(to, name);
+  try {
+    if (source !== undefined && target !== undefined) {
+      mergeFolder(source, target);
       rmdirAt(from, name);
-      continue;
+      return;
     }
-    if (isFolder) withFolder(openAt(from, name, FOLDER), dropWhiteouts);
+    if (source !== undefined) dropWhiteouts(source);
     removeTree(to, name);
     renameAt(from, name, to, name);
+  } finally {
+    for (const fd of [source, target]) if (fd !== undefined) close(fd);
   }
-  describe(from, info, to);
 }
 
 /** The folder `name` of `dir`; undefined where there is none. */
@@ -96,11 +89,14 @@ function openFolder(dir: number, name: string): number | undefined {
 function dropWhiteouts(dir: number): void {
   const { mtimeNs } = fstatSync(dir, { bigint: true });
   let dropped = false;
-  for (const { name, isFolder } of entriesOf(dir)) {
+  for (const name of namesIn(dir)) {
     if (name.startsWith(PREFIX)) {
       removeTree(dir, name);
       dropped = true;
-    } else if (isFolder) withFolder(openAt(dir, name, FOLDER), dropWhiteouts);
+      continue;
+    }
+    const below = openFolder(dir, name);
+    if (below !== undefined) withFolder(below, dropWhiteouts);
   }
   if (dropped) utimesAt(dir, "", mtimeNs);
 }

@@ -42,13 +42,36 @@ export async function removeCheckpoint(dataset: string, number: number): Promise
   }
 }
 
-/** Destroys newer snapshots: the caller has asked. @throws LxcriError `checkpoint-in-use` where one of them has clones */
-export async function rollbackTo(dataset: string, number: number): Promise<void> {
+/**
+ * Puts the dataset back. ZFS can do so only when newer snapshots, anybody's, are destroyed.
+ * @param dropNewer destroy them
+ * @throws LxcriError `snapshots-newer`, `checkpoint-in-use` where one of them has clones
+ */
+export async function rollbackTo(dataset: string, number: number, dropNewer: boolean): Promise<void> {
+  const snapshot = `${dataset}@${checkpointName(number)}`;
   try {
-    await zfs("rollback", "-r", `${dataset}@${checkpointName(number)}`);
+    await zfs("rollback", ...(dropNewer ? ["-r"] : []), snapshot);
   } catch (error) {
+    if (error instanceof ZfsError && /more recent snapshots/.test(error.message)) {
+      const newer = await newerSnapshots(dataset, snapshot);
+      throw new LxcriError(
+        "snapshots-newer",
+        `${snapshot}: going back to it would destroy newer snapshots: ${newer.join(", ")}`,
+        {
+          cause: error,
+          fix: "Say that they may go with --discard-newer, or make a clone of the checkpoint.",
+        },
+      );
+    }
     throw inUse(error, `a checkpoint of ${dataset} that is newer than ${number}`);
   }
+}
+
+/** Names, as `zfs` orders them: by the time they were made. */
+async function newerSnapshots(dataset: string, snapshot: string): Promise<string[]> {
+  const names = [...(await getProperties(dataset, ["type"], 1)).keys()];
+  const snapshots = names.filter((name) => name.startsWith(`${dataset}@`));
+  return snapshots.slice(snapshots.indexOf(snapshot) + 1);
 }
 
 function inUse(error: unknown, what: string): unknown {

@@ -145,11 +145,7 @@ static char **start_ahead(char **environment, const char *native)
 {
 	static char variable[64], number[16];
 	int ends[2];
-	size_t count = 0;
-	while (environment[count])
-		count++;
-	char **longer = calloc(count + 2, sizeof *longer);
-	if (!longer || pipe(ends))
+	if (pipe(ends))
 		return environment;
 	/* Out of the way of descriptors that the caller passes on. */
 	int out = fcntl(ends[1], F_DUPFD, 200), in = fcntl(ends[0], F_DUPFD_CLOEXEC, 200);
@@ -172,6 +168,12 @@ static char **start_ahead(char **environment, const char *native)
 			close(out);
 		return environment;
 	}
+	size_t count = 0;
+	while (environment[count])
+		count++;
+	char **longer = calloc(count + 2, sizeof *longer);
+	if (!longer)
+		_exit(1);
 	snprintf(variable, sizeof variable, "LXCRI_PLAN_FD=%d", out);
 	memcpy(longer, environment, count * sizeof *longer);
 	longer[count] = variable;

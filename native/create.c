@@ -263,6 +263,7 @@ int create_main(int plan_fd, int result_fd)
 
 	int console = console_open(create.plan);
 	open_descriptors();
+	hooks_log(create.plan);
 	mounts_open(create.plan);
 	pid_t self = getpid();
 	monitor = fork();

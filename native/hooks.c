@@ -19,6 +19,30 @@
 /* The most of a hook's output that an error shows. */
 #define SAID_MAX 1024
 
+/* Where outcomes are kept; opened on the host, since hooks also run where that is out of sight. */
+static int folder = -1;
+
+void hooks_log(struct plan plan)
+{
+	const char *path = plan_get(plan, "hooks-folder");
+	if (path)
+		folder = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* For who looks later; that it cannot be kept fails nothing. */
+static void keep_outcome(const char *kind, int index, const char *path, const char *failure, const char *said)
+{
+	char name[64], text[SAID_MAX + 512];
+	snprintf(name, sizeof name, "%s.%d", kind, index);
+	int size = snprintf(text, sizeof text, "%.256s: %s\n%s\n", path, failure ? failure : "exit status 0", said);
+	int fd = folder < 0 ? -1 : openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	if (write(fd, text, (size_t)size) != size)
+		warn("cannot keep the outcome of %s hook #%d", kind, index);
+	close(fd);
+}
+
 static int state_document(struct plan plan, pid_t pid, const char *status)
 {
 	const char *rest = plan_get(plan, "state");
@@ -137,6 +161,7 @@ void hooks_run(struct plan plan, const char *kind, pid_t pid, const char *status
 			state = state_document(plan, pid, status);
 		char said[SAID_MAX + 1];
 		const char *failure = run(hook, state, said);
+		keep_outcome(kind, index, plan_get(hook, "path"), failure, said);
 		if (!failure)
 			continue;
 		/* What hooks print is shown as text, not obeyed by the terminal. */

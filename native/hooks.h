@@ -6,6 +6,8 @@
 
 #include "plan.h"
 
+/* Opens the plan's `hooks-folder`: hooks_run leaves there, one file a hook, how it ended and what it said. */
+void hooks_log(struct plan plan);
 /*
  * Runs the plan's `hook` records of this kind in order, in this process's namespaces; the state names pid and
  * status. Dies at the first that fails, with the end of what it printed, unless only_warn is set.

@@ -27,6 +27,7 @@ static int hooks_main(int plan_fd, int result_fd)
 {
 	report_to(result_fd);
 	struct plan plan = plan_load(plan_fd);
+	hooks_log(plan);
 	hooks_run(plan, plan_get(plan, "kind"), (pid_t)plan_number(plan, "pid", 0), plan_get(plan, "status"), true);
 	return 0;
 }

@@ -46,6 +46,7 @@ void gate_start(struct plan plan, struct gate gate)
 {
 	gate_pass(gate);
 	shortcut_event(plan, "start");
+	hooks_log(plan);
 	hooks_run(plan, "poststart", (pid_t)plan_number(plan, "pid", 0), "running", true);
 }
 

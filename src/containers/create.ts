@@ -172,6 +172,7 @@ async function build(
     ...stateFiles(directory),
     startFifo: store.startFifoPath(id),
     resultFifo: store.resultFifoPath(id),
+    hooks: store.hooksPath(id),
   };
   const userNamespace = namespaceOf(config, "user") !== undefined;
   const groups = record.cgroup ?? { path: "", monitor: "", leaves: {}, monitors: {} };
@@ -179,6 +180,7 @@ async function build(
   mkdirSync(files.lxcPath);
   // LXC looks whether the mapped root can pass through it.
   chmodSync(files.lxcPath, 0o711);
+  mkdirSync(files.hooks, { mode: 0o700 });
   mkfifo(files.startFifo, 0o600);
   mkfifo(files.resultFifo, 0o600);
   if (userNamespace || !makesNamespace(config, "mount")) {

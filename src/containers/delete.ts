@@ -47,8 +47,8 @@ export async function deleteContainer(
   const config = readConfig(store, id);
   if (config?.linux?.intelRdt !== undefined) await removeCacheClass(config.linux.intelRdt, id);
   if (record !== undefined && config?.hooks?.poststop !== undefined) {
-    const { runHooks } = await import("./hooks.ts");
-    runHooks("poststop", config.hooks.poststop, describe(record, "stopped"), log);
+    const { runPoststop } = await import("./hooks.ts");
+    runPoststop(config.hooks.poststop, describe(record, "stopped"), log);
   }
   store.remove(id);
   recordEvent(store.eventsPath, { type: "delete", id });

@@ -26,6 +26,7 @@ export function writeShortcuts(store: ContainerStore, record: ContainerRecord, c
   const start = begin(store, record)
     .add("start-fifo", store.startFifoPath(id))
     .add("result-fifo", store.resultFifoPath(id))
+    .add("hooks-folder", store.hooksPath(id))
     .add("state", stateTail(record));
   addHooks(start, "poststart", config.hooks?.poststart, bundle);
   writeFileAtomic(startPlanPath(store, id), start.bytes());

@@ -50,6 +50,11 @@ export class ContainerStore {
     return `${this.directory(id)}/result.fifo`;
   }
 
+  /** What is left of the container's hooks: one file each, how it ended and the beginning of what it said. */
+  hooksPath(id: string): string {
+    return `${this.directory(id)}/hooks`;
+  }
+
   /** The file that {@link lock} locks. */
   lockPath(id: string): string {
     return `${this.root}/locks/${parseContainerId(id)}`;

@@ -27,6 +27,8 @@ export interface CreatePlanInput {
     readonly lxcLog: string;
     readonly startFifo: string;
     readonly resultFifo: string;
+    /** Folder for the outcomes of hooks. */
+    readonly hooks: string;
   };
   readonly monitorGroups: readonly string[];
   readonly mounts: MountContext;
@@ -100,6 +102,7 @@ export function planCreate(input: CreatePlanInput): Plan {
     .add("lxc-log", files.lxcLog)
     .add("start-fifo", files.startFifo)
     .add("result-fifo", files.resultFifo)
+    .add("hooks-folder", files.hooks)
     .addAll("monitor-cgroup", input.monitorGroups)
     .add("console-socket", input.consoleSocket)
     .add("console-fd", input.consoleFd)

@@ -1,7 +1,7 @@
 /** `exec`: one more process in a running container. This process becomes the C program that joins it. */
 import { readFileSync } from "node:fs";
 import { makesNamespace, namespaceOf } from "../lxc/config.ts";
-import { stateTail } from "../lxc/create-plan.ts";
+import { stateTail } from "../lxc/hook-plan.ts";
 import { becomeNative } from "../lxc/native.ts";
 import { Plan } from "../lxc/plan.ts";
 import { planProcess } from "../lxc/process-plan.ts";

@@ -1,5 +1,5 @@
 /** The hooks that run when a container has gone; native/start.c runs those that follow its start. */
-import { addHooks, stateTail } from "../lxc/create-plan.ts";
+import { addHooks, stateTail } from "../lxc/hook-plan.ts";
 import { runNative } from "../lxc/native.ts";
 import { Plan } from "../lxc/plan.ts";
 import type { Hook } from "../spec/config.ts";

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { writeFileAtomic } from "../host/files.ts";
-import { addHooks, stateTail } from "../lxc/create-plan.ts";
+import { addHooks, stateTail } from "../lxc/hook-plan.ts";
 import { Plan } from "../lxc/plan.ts";
 import type { Config } from "../spec/config.ts";
 import type { ContainerRecord } from "./record.ts";

@@ -1,10 +1,11 @@
 /** Everything that the C program does for `create`. Pure. */
-import type { Config, Hook, TimeOffsets } from "../spec/config.ts";
+import type { Config, TimeOffsets } from "../spec/config.ts";
 import { parseMountOptions } from "../spec/mount-options.ts";
 import { HOOK_NAMES } from "../spec/names.ts";
 import { sysctlPath } from "../spec/sysctl.ts";
 import { makesNamespace, namespaceOf } from "./config.ts";
 import { addDevices } from "./device-plan.ts";
+import { addHooks, stateTail } from "./hook-plan.ts";
 import { type MountContext, planMounts } from "./mount-plan.ts";
 import { Plan } from "./plan.ts";
 import { type ProcessDecisions, planProcess } from "./process-plan.ts";
@@ -38,36 +39,6 @@ export interface CreatePlanInput {
   /** A packet socket of ours, in place of `consoleSocket`. */
   readonly consoleFd?: number;
   readonly pidfdSocket?: string;
-}
-
-/** The state's JSON from after its opening brace; pid and status are put before it by who knows them. */
-export const stateTail = (state: {
-  readonly ociVersion: string;
-  readonly id: string;
-  readonly bundle: string;
-  readonly annotations: Readonly<Record<string, string>>;
-}): string =>
-  JSON.stringify({
-    ociVersion: state.ociVersion,
-    id: state.id,
-    bundle: state.bundle,
-    annotations: state.annotations,
-  }).slice(1);
-
-/** Hooks of one kind as records; those of the runtime's namespace run in the bundle, as runc has it. */
-export function addHooks(plan: Plan, kind: string, hooks: readonly Hook[] | undefined, cwd?: string): void {
-  for (const { path, args, env, timeout } of hooks ?? []) {
-    plan.add(
-      "hook",
-      new Plan()
-        .add("kind", kind)
-        .add("path", path)
-        .addAll("arg", args)
-        .addAll("env", env)
-        .add("timeout", timeout)
-        .add("cwd", cwd),
-    );
-  }
 }
 
 function addTime(plan: Plan, config: Config): void {

@@ -1,8 +1,6 @@
 /** The cgroups of a record: the one place of this room that finds, freezes, kills and removes them. */
 import { freeze, isFrozen, thaw } from "../cgroups/freezer.ts";
-import { killAll, waitEmpty } from "../cgroups/kill.ts";
 import { Leaf } from "../cgroups/leaf.ts";
-import { removeLeaf } from "../cgroups/leaf-lifecycle.ts";
 import type { ContainerRecord } from "./record.ts";
 
 const SIGKILL = 9;
@@ -42,7 +40,9 @@ export function freezerOf(record: ContainerRecord): LeafFreezer | undefined {
 /** Signals every process in the leaf. */
 export async function killGroups(record: ContainerRecord, signal: number): Promise<void> {
   const leaf = leafOf(record);
-  if (leaf?.isPopulated() === true) await killAll(leaf, signal);
+  if (leaf?.isPopulated() !== true) return;
+  const { killAll } = await import("../cgroups/kill.ts");
+  await killAll(leaf, signal);
 }
 
 /**
@@ -51,10 +51,12 @@ export async function killGroups(record: ContainerRecord, signal: number): Promi
  */
 export async function removeGroups(record: ContainerRecord): Promise<void> {
   if (record.cgroup === undefined) return;
+  const { removeLeaf } = await import("../cgroups/leaf-lifecycle.ts");
   for (const folders of [record.cgroup.leaves, record.cgroup.monitors]) {
     const leaf = new Leaf(folders);
     if (!leaf.exists()) continue;
     if (leaf.isPopulated()) {
+      const { killAll, waitEmpty } = await import("../cgroups/kill.ts");
       await killAll(leaf, SIGKILL);
       await waitEmpty(leaf, exitTimeout);
     }

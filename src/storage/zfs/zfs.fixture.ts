@@ -24,7 +24,7 @@ export class ZfsPool implements AsyncDisposable {
     const lock = await lockFile(join(tmpdir(), "lxcri-zfs-fuse.lock"), AbortSignal.timeout(300_000));
     const folder = mkdtempSync(join(tmpdir(), "lxcri-zpool-"));
     const name = `lxcri${process.pid}`;
-    const daemon = Bun.spawn(["zfs-fuse", "--no-daemon", "--enable-xattr"], {
+    const daemon = Bun.spawn(["zfs-fuse", "--no-daemon"], {
       stdout: "ignore",
       stderr: "ignore",
     });

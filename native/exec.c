@@ -34,7 +34,7 @@ static struct plan load(int plan_fd, struct plan *process)
 	struct plan rest = plan;
 	close(plan_fd);
 	errorlog_open(plan);
-	if (process && plan_find(&rest, "process", &record))
+	if (plan_find(&rest, "process", &record))
 		*process = plan_nested(record);
 	return plan;
 }
@@ -310,34 +310,4 @@ int exec_ahead(const char *pipe, bool sealed)
 	free(bytes);
 	close(from);
 	return exec_main(plan);
-}
-
-int wait_main(int plan_fd)
-{
-	struct plan plan = load(plan_fd, NULL);
-	signals_reset();
-	relay_prepare();
-	pid_t init = (pid_t)plan_number(plan, "pid", 0);
-	int console = (int)plan_number(plan, "console-fd", -1), master = -1;
-	if (console >= 0) {
-		struct message message;
-		if (message_receive(console, &message, 1000) != 1)
-			die("the container's terminal did not arrive");
-		master = message.fd;
-		close(console);
-	}
-	int status = relay_run(init, master);
-	char **cleanup = plan_list(plan, "cleanup");
-	if (!cleanup[0])
-		return status;
-	pid_t child = fork();
-	if (!child) {
-		signals_reset();
-		execv(cleanup[0], cleanup);
-		_exit(127);
-	}
-	int state = 0;
-	if (child < 0 || waitpid(child, &state, 0) != child || state)
-		warn("cleaning up after the container failed; `delete --force` finishes it");
-	return status;
 }

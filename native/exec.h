@@ -11,7 +11,5 @@ int exec_main(int plan_fd);
  * same. Without a plan the engine has said why, and its exit status is ours.
  */
 int exec_ahead(const char *pipe, bool sealed);
-/* What a foreground `run` becomes: waits for the container, then runs the clean-up. Returns its exit status. */
-int wait_main(int plan_fd);
 
 #endif

@@ -22,6 +22,7 @@
 #include "report.h"
 #include "shortcut.h"
 #include "start.h"
+#include "wait.h"
 
 static int hooks_main(int plan_fd, int result_fd)
 {

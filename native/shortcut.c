@@ -32,9 +32,9 @@ void shortcut_event(struct plan plan, const char *type)
 		close(fd);
 }
 
-/* The lock of containers/lock.ts when it is free; -1 else. */
-static int take_lock(const char *path)
+int shortcut_lock(struct plan plan)
 {
+	const char *path = plan_get(plan, "lock");
 	struct stat held, named;
 	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || fstat(fd, &held) || stat(path, &named) ||
@@ -62,7 +62,7 @@ static struct plan begin(char **arguments)
 	if (fd < 0)
 		become_engine(arguments + 3);
 	struct plan plan = plan_load(fd);
-	if (take_lock(plan_get(plan, "lock")) < 0)
+	if (shortcut_lock(plan) < 0)
 		become_engine(arguments + 3);
 	errorlog_use(*arguments[1] ? arguments[1] : NULL, !strcmp(arguments[2], "json"));
 	return plan;

@@ -10,6 +10,8 @@
 /* `native start-now|delete-now PLAN LOG FORMAT ARGV...`; arguments from PLAN on. Returns the exit status. */
 int shortcut_start(char **arguments);
 int shortcut_delete(char **arguments);
+/* The lock that the plan names (containers/lock.ts) when it is free, held until it is closed; -1 else. */
+int shortcut_lock(struct plan plan);
 /* Appends to the lifecycle log (telemetry/events.ts, which also rotates it). That it fails changes nothing. */
 void shortcut_event(struct plan plan, const char *type);
 

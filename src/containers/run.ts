@@ -1,4 +1,4 @@
-/** `run`: create and start; in the foreground this process then becomes the C program and waits. */
+/** `run`: create and start; in the foreground this process becomes the C program, which starts and waits. */
 import { realpathSync } from "node:fs";
 import { PR_SET_CHILD_SUBREAPER, packetPair, prctl, setCloseOnExec } from "../host/libc.ts";
 import { becomeNative } from "../lxc/native.ts";
@@ -6,6 +6,7 @@ import { Plan } from "../lxc/plan.ts";
 import { createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";
 import type { RunContainerOptions } from "./options.ts";
+import { readStartPlan } from "./shortcuts.ts";
 import { startContainer } from "./start.ts";
 
 /**
@@ -22,14 +23,20 @@ export async function runContainer(options: RunContainerOptions): Promise<number
     ...options,
     ...(inner < 0 ? {} : { consoleFd: inner }),
   });
-  try {
-    await startContainer({ store, id, log });
-  } catch (error) {
-    await deleteContainer({ store, id, log }, { force: true });
-    throw error;
+  if (!foreground) {
+    try {
+      await startContainer({ store, id, log });
+    } catch (error) {
+      await deleteContainer({ store, id, log }, { force: true });
+      throw error;
+    }
+    return 0;
   }
-  if (!foreground) return 0;
-  const plan = new Plan().add("pid", record.init?.pid).add("log", log.path).add("log-format", log.format);
+  const plan = new Plan()
+    .add("pid", record.init?.pid)
+    .add("start", readStartPlan(store, id))
+    .add("log", log.path)
+    .add("log-format", log.format);
   if (config.process.terminal === true && outer >= 0) {
     setCloseOnExec(outer, false);
     plan.add("console-fd", outer);

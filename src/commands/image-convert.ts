@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { writeTemplate } from "../images/convert.ts";
-import { obtainImage } from "../images/obtain.ts";
+import { pullImage } from "../images/obtain.ts";
 import { parseImageSource } from "../images/reference.ts";
 import type { Command } from "./command.ts";
 
@@ -23,8 +23,8 @@ image of a template or LXC root file system; launched, it starts its own init.`,
     const signal = io.signal === undefined ? {} : { signal: io.signal };
     if (source.kind === "tar") {
       const path = resolve(io.cwd, source.path);
-      const options = { dataRoot: globals.dataRoot, name: to, complete: true, ...signal };
-      io.stdout(`${(await obtainImage({ kind: "tar", path }, options)).id}\n`);
+      const options = { dataRoot: globals.dataRoot, name: to, ...signal };
+      io.stdout(`${(await pullImage({ kind: "tar", path }, options)).id}\n`);
       return 0;
     }
     const path = resolve(io.cwd, to);

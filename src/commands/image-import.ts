@@ -1,5 +1,5 @@
 import { isatty } from "node:tty";
-import { obtainImage } from "../images/obtain.ts";
+import { pullImage } from "../images/obtain.ts";
 import { parseImageSource } from "../images/reference.ts";
 import type { Command } from "./command.ts";
 import { ProgressView } from "./image-progress.ts";
@@ -24,10 +24,8 @@ the name that the source gives it.`,
       throw new UsageError(`${JSON.stringify(text)} is no file or folder`, "`image pull` takes references.");
     }
     using view = new ProgressView(flags.boolean("json") ? () => {} : io.stderr, isatty(2));
-    const image = await obtainImage(source, {
+    const image = await pullImage(source, {
       dataRoot: globals.dataRoot,
-      complete: true,
-      keep: true,
       progress: view.report,
       ...(name === undefined ? {} : { name }),
       ...(io.signal === undefined ? {} : { signal: io.signal }),

@@ -1,5 +1,5 @@
 import { isatty } from "node:tty";
-import { obtainImage } from "../images/obtain.ts";
+import { pullImage } from "../images/obtain.ts";
 import { parsePlatform } from "../images/platform.ts";
 import { parseReference } from "../images/reference.ts";
 import type { Command } from "./command.ts";
@@ -35,12 +35,11 @@ cosign are verified where it asks for them.`,
     using view = new ProgressView(silent ? () => {} : io.stderr, isatty(2));
     const platform = flags.string("platform");
     const age = flags.string("max-age");
-    const image = await obtainImage(
+    const image = await pullImage(
       { kind: "registry", reference: parseReference(args[0] ?? "") },
       {
         ...registrySettings(invocation),
         dataRoot: globals.dataRoot,
-        complete: true,
         progress: view.report,
         ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
         ...(age === undefined ? {} : { tagLifetime: parseDuration(age) }),

@@ -91,6 +91,18 @@ function processLease(dataRoot: string): Lease {
 }
 
 /**
+ * Gets an image that is to stay here: with all its blobs, under a name, which keeps it from then on.
+ * @throws as {@link obtainImage}
+ */
+export async function pullImage(
+  source: string | ImageSource,
+  options: Omit<ObtainOptions, "complete" | "keep" | "lease">,
+): Promise<Image> {
+  using lease = new Lease(options.dataRoot);
+  return await obtainImage(source, { ...options, lease, complete: true, keep: true });
+}
+
+/**
  * Gets an image: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:TAG]`, `tar:FILE` or a registry
  * reference; only what is missing is fetched and unpacked.
  * @throws LxcriError with the code of whatever part failed; nothing half is left that a next try would trust

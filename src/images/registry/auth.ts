@@ -60,17 +60,19 @@ export class Authenticator {
     return this.#headers.get(scope);
   }
 
-  /** Whether there is anything to log in with. */
-  async known(): Promise<boolean> {
-    return (await this.#find()) !== undefined;
-  }
-
   /**
    * Obtains what `challenge` (the `WWW-Authenticate` header) asks for; false where it cannot.
    * @param scope several are separated by blanks
    * @param registry the URL that asked
+   * @param refused the `Authorization` header that was not good enough
    */
-  async answer(challenge: string, scope: string, registry: URL, signal?: AbortSignal): Promise<boolean> {
+  async answer(
+    challenge: string,
+    scope: string,
+    registry: URL,
+    refused: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
     const challenges = parseChallenges(challenge);
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer?.parameters.realm !== undefined) {
@@ -83,7 +85,7 @@ export class Authenticator {
     const basic = challenges.some(({ scheme }) => scheme === "basic");
     if (!basic || credentials?.kind !== "basic") return false;
     const header = basicHeader(credentials);
-    if (this.#headers.get(scope) === header) return false;
+    if (refused === header) return false;
     this.#headers.set(scope, header);
     return true;
   }

@@ -1,6 +1,6 @@
 /** HTTP requests with what `fetch` leaves open: time limits, size limits, redirects that keep secrets at home. */
 import { rootCertificates } from "node:tls";
-import { messageOf } from "../../host/errors.ts";
+import { errnoOf, messageOf } from "../../host/errors.ts";
 import { RegistryError } from "./registry-error.ts";
 import { parseRetryAfter } from "./retry.ts";
 
@@ -30,8 +30,20 @@ export const isLoopback = (hostname: string): boolean =>
 const timedOut = (url: URL, ms: number): RegistryError =>
   new RegistryError("registry-timeout", `${url.origin}: no answer within ${ms} ms`, { transient: true });
 
-const brokenOff = (url: URL, cause: unknown): RegistryError =>
-  new RegistryError("registry-unreachable", `${url.origin}: ${messageOf(cause)}`, { cause, transient: true });
+const brokenOff = (url: URL, cause: unknown): RegistryError => {
+  const untrusted = isUntrusted(cause);
+  return new RegistryError("registry-unreachable", `${url.origin}: ${messageOf(cause)}`, {
+    cause,
+    transient: !untrusted,
+    ...(untrusted
+      ? { fix: "Its authority's certificate goes to /etc/containers/certs.d/<registry>/ca.crt." }
+      : {}),
+  });
+};
+
+/** A certificate that does not hold: nothing that time heals. */
+export const isUntrusted = (cause: unknown): boolean =>
+  /certificate/i.test(messageOf(cause)) || /CERT|ALTNAME/.test(errnoOf(cause) ?? "");
 
 /** What a connection is secured with; PEM texts. */
 export interface TlsSettings {

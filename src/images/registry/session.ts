@@ -2,7 +2,16 @@
 import { Authenticator } from "./auth.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Endpoint } from "./hosts.ts";
-import { type Answer, drop, get, type HttpLimits, type HttpRequest, send, statusError } from "./http.ts";
+import {
+  type Answer,
+  drop,
+  get,
+  type HttpLimits,
+  type HttpRequest,
+  isUntrusted,
+  send,
+  statusError,
+} from "./http.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /** What is asked of the server; `path` is beneath the repository, or an address that the server gave. */
@@ -76,7 +85,7 @@ export class RegistrySession {
       await drop(answer);
       const challenge = answer.response.headers.get("www-authenticate");
       const retry = home && status === 401 && attempt === 0 && challenge !== null;
-      if (!retry || !(await this.#auth.answer(challenge, scope, url, signal)))
+      if (!retry || !(await this.#auth.answer(challenge, scope, url, authorization, signal)))
         throw statusError(answer, what);
     }
   }
@@ -125,7 +134,7 @@ export class RegistrySession {
       signal?.throwIfAborted();
       if (!(error instanceof RegistryError)) throw error;
       // a server with a certificate of an unknown authority is no server without one
-      if (/certificate/i.test(error.message)) throw error;
+      if (isUntrusted(error.cause)) throw error;
       const plain = new URL(base);
       plain.protocol = "http:";
       return plain;

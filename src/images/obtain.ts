@@ -129,7 +129,7 @@ export async function obtainImage(source: string | ImageSource, options: ObtainO
 
 async function obtainFrom(source: ImageSource, context: Context): Promise<Image> {
   const { options, store, platform, lease } = context;
-  if (source.kind !== "registry") await admitSource(source, [], options);
+  const checkSignatures = admitSource(source, options);
   switch (source.kind) {
     case "oci":
       return obtainFound(findInLayout(resolve(source.path), source.tag, platform), context);
@@ -156,7 +156,7 @@ async function obtainFrom(source: ImageSource, context: Context): Promise<Image>
         lease,
         settings: options,
         ...(known === undefined ? {} : { known }),
-        admit: (digests) => admitSource(source, digests, options),
+        admit: checkSignatures,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       });
       return obtainFound(found, { ...context, options: { ...options, name } }, known !== undefined);

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { LxcriError } from "../../host/errors.ts";
 import type { Digest } from "../../spec/digest.ts";
-import { formatReference, type ImageSource } from "../reference.ts";
+import { formatReference, type ImageSource, type Reference } from "../reference.ts";
 import { RegistryClient, type RegistrySettings } from "../registry/client.ts";
 import { fetchSignatures, refusal, type Signature } from "./cosign.ts";
 import { type Policy, type Requirement, readPolicy } from "./policy.ts";
@@ -13,26 +13,32 @@ export interface AdmissionSettings extends RegistrySettings {
   readonly signal?: AbortSignal;
 }
 
+/** Looks at the signatures of what a registry's reference stands for. @throws LxcriError `image-refused`; RegistryError */
+export type SignatureCheck = (digests: readonly Digest[]) => Promise<void>;
+
 /**
- * @param digests what a registry's reference stands for
- * @throws LxcriError `image-refused`, `policy-invalid`; RegistryError
+ * Refuses what can be refused without asking a registry; what comes back is to be called before anything of the
+ * image is used.
+ * @throws LxcriError `image-refused`, `policy-invalid`
  */
-export async function admitSource(
-  source: ImageSource,
-  digests: readonly Digest[],
-  settings: AdmissionSettings,
-): Promise<void> {
+export function admitSource(source: ImageSource, settings: AdmissionSettings): SignatureCheck {
   const policy = readPolicy(settings.policyFile);
-  if (policy === undefined) return;
+  const requirements = policy === undefined ? [] : requirementsOf(policy, source);
   const what =
     source.kind === "registry" ? formatReference(source.reference) : `${source.kind}:${source.path}`;
-  for (const requirement of requirementsOf(policy, source)) {
-    const why = await complaint(requirement, source, digests, settings);
-    if (why === undefined) continue;
+  const refuse = (why: string | undefined): void => {
+    if (why === undefined) return;
     throw new LxcriError("image-refused", `${what}: the policy refuses it: ${why}`, {
       fix: "See containers-policy.json(5) and /etc/containers/policy.json.",
     });
-  }
+  };
+  for (const requirement of requirements) refuse(plainComplaint(requirement, source));
+  return async (digests) => {
+    for (const requirement of requirements) {
+      if (requirement.type !== "sigstoreSigned" || source.kind !== "registry") continue;
+      refuse(await signatureComplaint(requirement, source.reference, digests, settings));
+    }
+  };
 }
 
 function requirementsOf(policy: Policy, source: ImageSource): Requirement[] {
@@ -55,13 +61,8 @@ function requirementsOf(policy: Policy, source: ImageSource): Requirement[] {
   return policy.requirements("docker", [...scopes, registry, ...wildcards]);
 }
 
-/** undefined where the requirement holds. */
-async function complaint(
-  requirement: Requirement,
-  source: ImageSource,
-  digests: readonly Digest[],
-  settings: AdmissionSettings,
-): Promise<string | undefined> {
+/** What is against it whatever its signatures are. */
+function plainComplaint(requirement: Requirement, source: ImageSource): string | undefined {
   switch (requirement.type) {
     case "insecureAcceptAnything":
       return undefined;
@@ -69,17 +70,21 @@ async function complaint(
       return "it rejects everything of this kind";
     case "unsupported":
       return `it asks for ${requirement.what}, which we cannot verify`;
-    case "sigstoreSigned": {
-      if (source.kind !== "registry") return "it asks for signatures, which only registries keep";
-      const signatures: Signature[] = [];
-      for (const digest of digests) {
-        const client = new RegistryClient(source.reference, settings);
-        signatures.push(...(await fetchSignatures(client, digest, settings.signal)));
-      }
-      const { keys, identity } = requirement;
-      const refusals = signatures.map((each) => refusal(each, keys, source.reference, digests, identity));
-      if (refusals.includes(undefined)) return undefined;
-      return refusals.length === 0 ? "it is not signed" : refusals.join("; ");
-    }
+    case "sigstoreSigned":
+      return source.kind === "registry" ? undefined : "it asks for signatures, which only registries keep";
   }
+}
+
+async function signatureComplaint(
+  { keys, identity }: Extract<Requirement, { type: "sigstoreSigned" }>,
+  reference: Reference,
+  digests: readonly Digest[],
+  settings: AdmissionSettings,
+): Promise<string | undefined> {
+  const client = new RegistryClient(reference, settings);
+  const signatures: Signature[] = [];
+  for (const digest of digests) signatures.push(...(await fetchSignatures(client, digest, settings.signal)));
+  const refusals = signatures.map((each) => refusal(each, keys, reference, digests, identity));
+  if (refusals.includes(undefined)) return undefined;
+  return refusals.length === 0 ? "it is not signed" : refusals.join("; ");
 }

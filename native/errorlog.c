@@ -49,7 +49,7 @@ static void show(char letter, const char *text)
 	}
 	long size = ftell(out);
 	fclose(out);
-	int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	/* One write: lines of several writers do not mix. A log that cannot be written fails nothing. */
 	if (fd >= 0 && size > 0 && write(fd, line, (size_t)size) != size)
 		dprintf(STDERR_FILENO, "proxmox-lxcri: warning: cannot write %s\n", log_path);

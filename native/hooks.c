@@ -21,6 +21,8 @@
 
 /* Where outcomes are kept; opened on the host, since hooks also run where that is out of sight. */
 static int folder = -1;
+/* The files in it where they are open already, by the hooks' order. */
+static int *outcomes;
 
 void hooks_log(struct plan plan)
 {
@@ -29,17 +31,43 @@ void hooks_log(struct plan plan)
 		folder = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* For who looks later; that it cannot be kept fails nothing. */
-static void keep_outcome(const char *kind, int index, const char *path, const char *failure, const char *said)
+static int open_outcome(const char *kind, size_t index)
 {
-	char name[64], text[SAID_MAX + 512];
-	snprintf(name, sizeof name, "%s.%d", kind, index);
+	char name[64];
+	snprintf(name, sizeof name, "%s.%zu", kind, index);
+	return openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+size_t hooks_open(struct plan plan, const char *kind, int *opened)
+{
+	size_t count = 0;
+	struct record record;
+	outcomes = calloc(plan_count(plan, "hook") + 1, sizeof *outcomes);
+	if (!outcomes)
+		die("out of memory");
+	while (plan_find(&plan, "hook", &record)) {
+		if (strcmp(plan_get(plan_nested(record), "kind"), kind))
+			continue;
+		outcomes[count] = open_outcome(kind, count);
+		opened[count] = outcomes[count];
+		count++;
+	}
+	if (folder >= 0)
+		close(folder);
+	folder = -1;
+	return count;
+}
+
+/* For who looks later; that it cannot be kept fails nothing. */
+static void keep_outcome(const char *kind, size_t index, const char *path, const char *failure, const char *said)
+{
+	char text[SAID_MAX + 512];
 	int size = snprintf(text, sizeof text, "%.256s: %s\n%s\n", path, failure ? failure : "exit status 0", said);
-	int fd = folder < 0 ? -1 : openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = outcomes ? outcomes[index] : open_outcome(kind, index);
 	if (fd < 0)
 		return;
 	if (write(fd, text, (size_t)size) != size)
-		warn("cannot keep the outcome of %s hook #%d", kind, index);
+		warn("cannot keep the outcome of %s hook #%zu", kind, index);
 	close(fd);
 }
 
@@ -85,6 +113,7 @@ static int64_t now_ms(void)
 static bool drain(int fd, char *said, size_t *used)
 {
 	char buffer[4096];
+	errno = 0;
 	ssize_t size = read(fd, buffer, sizeof buffer);
 	if (size <= 0)
 		return size < 0 && errno == EAGAIN;
@@ -102,7 +131,8 @@ static const char *run(struct plan hook, int state, char *said)
 	int output[2];
 	size_t used = 0;
 	said[0] = '\0';
-	if (pipe2(output, O_CLOEXEC | O_NONBLOCK))
+	/* Only our end never waits: the hook is not made for writes that fail when the pipe is full. */
+	if (pipe2(output, O_CLOEXEC) || fcntl(output[0], F_SETFL, O_NONBLOCK))
 		die_errno("pipe");
 	lseek(state, 0, SEEK_SET);
 	pid_t pid = fork();
@@ -151,28 +181,29 @@ static const char *run(struct plan hook, int state, char *said)
 void hooks_run(struct plan plan, const char *kind, pid_t pid, const char *status, bool only_warn)
 {
 	struct record record;
-	int state = -1, index = -1;
+	int state = -1;
+	size_t index = 0;
 	for (struct plan rest = plan; plan_find(&rest, "hook", &record);) {
 		struct plan hook = plan_nested(record);
 		if (strcmp(plan_get(hook, "kind"), kind))
 			continue;
-		index++;
 		if (state < 0)
 			state = state_document(plan, pid, status);
 		char said[SAID_MAX + 1];
 		const char *failure = run(hook, state, said);
-		keep_outcome(kind, index, plan_get(hook, "path"), failure, said);
+		const char *path = plan_get(hook, "path");
+		size_t number = index++;
+		keep_outcome(kind, number, path, failure, said);
 		if (!failure)
 			continue;
 		/* What hooks print is shown as text, not obeyed by the terminal. */
 		for (char *at = said; *at; at++)
 			if ((unsigned char)*at < ' ' || *at == 0x7f)
 				*at = ' ';
-		const char *path = plan_get(hook, "path"), *format = "%s hook #%d %s: %s%s%s";
 		const char *separator = *said ? ": " : "";
 		if (!only_warn)
-			die("error running %s hook #%d (%s): %s%s%s", kind, index, path, failure, separator, said);
-		warn(format, kind, index, path, failure, separator, said);
+			die("error running %s hook #%zu (%s): %s%s%s", kind, number, path, failure, separator, said);
+		warn("%s hook #%zu %s: %s%s%s", kind, number, path, failure, separator, said);
 	}
 	if (state >= 0)
 		close(state);

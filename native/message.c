@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -64,6 +65,11 @@ int message_receive(int socket, struct message *message, int timeout_ms)
 	ssize_t size = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC);
 	if (size <= 0)
 		return size < 0 && errno != ECONNRESET ? -1 : 0;
+	/* The descriptor was lost: this process has as many as it may. */
+	if (packet.msg_flags & MSG_CTRUNC) {
+		errno = EMFILE;
+		return -1;
+	}
 	body[size] = '\0';
 	if (body[size - 1] == '\n')
 		body[size - 1] = '\0';
@@ -94,7 +100,10 @@ int message_connect(const char *path, const char *what)
 	/* By descriptor: a socket's path may be longer than an address holds. */
 	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", at);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address))
+	/* One that nobody accepts from, or reads from, is an error in the end. */
+	const struct timeval patience = { .tv_sec = 10 };
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) ||
+	    connect(fd, (struct sockaddr *)&address, sizeof address))
 		die_errno("%s %s: connect", what, path);
 	close(at);
 	return fd;

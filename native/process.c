@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "message.h"
 #include "root.h"
 
@@ -186,6 +188,8 @@ static int load_filter(struct plan process)
 	struct plan rest = process;
 	if (!plan_find(&rest, "seccomp", &record))
 		return -1;
+	if (record.length % 8 || record.length / 8 > BPF_MAXINSNS)
+		die("load the seccomp filter: its %zu bytes are no program", record.length);
 	struct {
 		unsigned short count;
 		const void *filter;
@@ -381,7 +385,8 @@ void process_execute(struct plan process, const char *file)
 		*at = home;
 	}
 	unsigned int first = 3u + (unsigned int)plan_unsigned(process, "preserve", 0);
-	syscall(SYS_close_range, first, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+	int keep[] = { report_fd() };
+	descriptors_close(first, keep, 1);
 	process_filter_late(process);
 	execve(file, args, env);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "create.h"
+#include "descriptors.h"
 #include "hooks.h"
 #include "label.h"
 #include "message.h"
@@ -159,8 +160,16 @@ void stage_run(struct create *create)
 	process_prepare(process);
 	/* Here, where nothing of the user's forbids it yet. Hooks that are forked from here get it too. */
 	label_set(process, create->proc);
-	close(create->proc);
-	close(root);
+	/* LXC left the host's cgroup folders open, within reach of who can look into init while it waits. */
+	int *keep = calloc(3 + plan_count(plan, "hook"), sizeof *keep);
+	if (!keep)
+		die("out of memory");
+	size_t count = hooks_open(plan, "startContainer", keep);
+	keep[count++] = create->inner;
+	keep[count++] = create->start;
+	keep[count++] = create->result;
+	descriptors_close(3 + (unsigned int)plan_unsigned(process, "preserve", 0), keep, count);
+	free(keep);
 
 	process_become(process, create->inner);
 	const char *file = process_find(process);

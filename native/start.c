@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,10 +24,12 @@ bool gate_open(struct plan plan, struct gate *gate)
 /* Wakes the stage; dies with its last words where it does not become the program. */
 static void gate_pass(struct gate gate)
 {
-	char said[MESSAGE_MAX];
+	char said[2 * MESSAGE_MAX];
 	size_t used = 0;
 	ssize_t size;
 	fcntl(gate.result, F_SETFL, 0);
+	/* Where init ends at this moment, that is an error with a text. */
+	signal(SIGPIPE, SIG_IGN);
 	if (write(gate.start, "s", 1) != 1)
 		die_errno("start the container's init");
 	close(gate.start);
@@ -37,9 +40,12 @@ static void gate_pass(struct gate gate)
 	}
 	close(gate.result);
 	said[used] = '\0';
-	said[strcspn(said, "\n")] = '\0';
-	if (said[0] == 'E')
-		die("%s", said + 1);
+	for (char *rest = said, *line; (line = strsep(&rest, "\n"));) {
+		if (*line == 'E')
+			die("%s", line + 1);
+		if (*line == 'W')
+			warn("%s", line + 1);
+	}
 }
 
 void gate_start(struct plan plan, struct gate gate)

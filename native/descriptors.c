@@ -1,0 +1,32 @@
+#include "descriptors.h"
+
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "report.h"
+
+static int ascending(const void *one, const void *other)
+{
+	int a = *(const int *)one, b = *(const int *)other;
+	return (a > b) - (a < b);
+}
+
+static void close_between(unsigned int first, unsigned int last)
+{
+	if (first <= last && syscall(SYS_close_range, first, last, 0))
+		die_errno("close descriptors %u to %u", first, last);
+}
+
+void descriptors_close(unsigned int first, int *keep, size_t count)
+{
+	qsort(keep, count, sizeof *keep, ascending);
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] < 0 || (unsigned int)keep[i] < first)
+			continue;
+		if (keep[i] > 0)
+			close_between(first, (unsigned int)keep[i] - 1);
+		first = (unsigned int)keep[i] + 1;
+	}
+	close_between(first, ~0u);
+}

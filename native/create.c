@@ -9,11 +9,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "hooks.h"
 #include "listener.h"
 #include "message.h"
@@ -46,6 +48,23 @@ static int open_namespace(const char *key)
 	if (path && fd < 0)
 		die_errno("open namespace %s", path);
 	return fd;
+}
+
+/* Ahead of the engine: it has to hear that nothing more comes, and to say how the command ends. */
+static int engine_socket = -1;
+
+static int yield_to_engine(void)
+{
+	unsigned char status;
+	shutdown(engine_socket, SHUT_WR);
+	return read(engine_socket, &status, 1) == 1 ? status : ahead_engine_status();
+}
+
+static void end_create(void)
+{
+	end_monitor();
+	if (engine_socket >= 0)
+		_exit(yield_to_engine());
 }
 
 static void open_descriptors(void)
@@ -118,8 +137,10 @@ static _Noreturn void run_monitor(pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	/* With it open here, the stage would not notice the command's end. */
+	/* With these open here, neither the stage nor the engine would notice the command's end. */
 	close(create.outer);
+	if (engine_socket >= 0)
+		close(engine_socket);
 	report_to(create.inner);
 	signal(SIGPIPE, SIG_IGN);
 	/* As root LXC would call newuidmap and ask for /etc/subuid; not found, it writes the maps itself. */
@@ -246,11 +267,15 @@ static pid_t serve(int result_fd, int console)
 	}
 }
 
-int create_main(int plan_fd, int result_fd)
+int create_main(int plan_fd, int result_fd, bool ahead)
 {
 	pid_t caller = getppid();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (ahead)
+		engine_socket = result_fd;
+	else
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	report_to(result_fd);
+	report_at_death(end_create);
 	create.plan = plan_load(plan_fd);
 	struct record record;
 	struct plan rest = create.plan;
@@ -259,8 +284,6 @@ int create_main(int plan_fd, int result_fd)
 	create.process = plan_nested(record);
 	if (getppid() != caller)
 		die("the caller has ended");
-	report_at_death(end_monitor);
-
 	int console = console_open(create.plan);
 	open_descriptors();
 	hooks_log(create.plan);
@@ -283,5 +306,5 @@ int create_main(int plan_fd, int result_fd)
 	char text[32];
 	snprintf(text, sizeof text, "%d", init);
 	report('R', text);
-	return 0;
+	return ahead ? yield_to_engine() : 0;
 }

@@ -2,6 +2,8 @@
 #ifndef LXCRI_CREATE_H
 #define LXCRI_CREATE_H
 
+#include <stdbool.h>
+
 #include "plan.h"
 
 /* Descriptors that create's processes share. They are close-on-exec. */
@@ -18,8 +20,11 @@ struct create {
 	int stdio[3]; /* the container's standard streams */
 };
 
-/* Runs the command; its messages go to descriptor result_fd. Returns its exit status. */
-int create_main(int plan_fd, int result_fd);
+/*
+ * Runs the command; its messages go to descriptor result_fd. Ahead (ahead.h) result_fd is the engine's socket, and the
+ * engine's exit status is returned; else 0, and the process dies with its caller.
+ */
+int create_main(int plan_fd, int result_fd, bool ahead);
 /* The stage: what LXC calls as the container's program. */
 _Noreturn void stage_run(struct create *create);
 /* The mount hook: before pivot_root, in the container's namespaces. Returns its exit status. */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,14 +139,14 @@ static void take_shortcut(struct line line, char **argv, char **environment, con
 }
 
 /*
- * `exec` ends as the native program: that starts beside the engine, not after it, and waits for the engine's plan at
- * a pipe. This process is it; returns in a child that becomes the engine, or where that way is closed.
+ * The native half of `create` and `exec` starts beside the engine (native/ahead.h). This process is it; returns in a
+ * child that becomes the engine, or where that way is closed.
  */
-static char **start_ahead(char **environment, const char *native)
+static char **start_ahead(const char *command, char **environment, const char *native)
 {
 	static char variable[64], number[16];
 	int ends[2];
-	if (pipe(ends))
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
 		return environment;
 	/* Out of the way of descriptors that the caller passes on. */
 	int out = fcntl(ends[1], F_DUPFD, 200), in = fcntl(ends[0], F_DUPFD_CLOEXEC, 200);
@@ -156,7 +157,7 @@ static char **start_ahead(char **environment, const char *native)
 		close(out);
 		fcntl(in, F_SETFD, 0);
 		snprintf(number, sizeof number, "%d", in);
-		char *const words[] = { (char *)"lxcri", (char *)"exec-ahead", number, NULL };
+		char *const words[] = { (char *)"lxcri", (char *)command, number, NULL };
 		execve(native, words, environment);
 		dprintf(STDERR_FILENO, "proxmox-lxcri: cannot start %s: %s\n", native, strerror(errno));
 		_exit(1);
@@ -210,7 +211,9 @@ int main(int argc, char **argv, char **environment)
 	if (moves(argv))
 		begin_grace_period();
 	if (line.command && !strcmp(*line.command, "exec"))
-		environment = start_ahead(environment, native);
+		environment = start_ahead("exec-ahead", environment, native);
+	else if (line.command && !strcmp(*line.command, "create"))
+		environment = start_ahead("create-ahead", environment, native);
 	execve(path, argv, environment);
 	dprintf(STDERR_FILENO, "proxmox-lxcri: cannot start %s: %s\n", path, strerror(errno));
 	return 1;

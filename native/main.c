@@ -3,7 +3,7 @@
  * not cost a JavaScript process. It decides nothing; src/lxc/ hands it one plan.
  *
  *   native create PLAN_FD RESULT_FD    builds a container up to its start
- *   native exec PLAN_FD                runs one more process in it; exec.h has a quicker way
+ *   native exec PLAN_FD                runs one more process in it; ahead.h has a quicker way
  *   native wait PLAN_FD                what a foreground `run` becomes
  *   native start PLAN_FD RESULT_FD     wakes a created container; shortcut.h has a shorter way
  *   native hooks PLAN_FD RESULT_FD     runs poststart and poststop hooks
@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "create.h"
 #include "exec.h"
 #include "hooks.h"
@@ -37,11 +38,11 @@ int main(int argc, char **argv)
 {
 	prctl(PR_SET_NAME, "lxcri");
 	if (argc == 4 && !strcmp(argv[1], "create"))
-		return create_main(atoi(argv[2]), atoi(argv[3]));
+		return create_main(atoi(argv[2]), atoi(argv[3]), false);
 	if (argc == 3 && !strcmp(argv[1], "exec"))
 		return exec_main(atoi(argv[2]));
-	if (argc >= 3 && !strcmp(argv[1], "exec-ahead"))
-		return exec_ahead(argv[2], argc == 4);
+	if (argc >= 3 && (!strcmp(argv[1], "exec-ahead") || !strcmp(argv[1], "create-ahead")))
+		return ahead_main(argv[1], argv[2], argc == 4);
 	if (argc == 4 && !strcmp(argv[1], "start"))
 		return start_main(atoi(argv[2]), atoi(argv[3]));
 	if (argc > 5 && !strcmp(argv[1], "start-now"))

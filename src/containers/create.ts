@@ -11,7 +11,7 @@ import { writeFileAtomic } from "../host/files.ts";
 import { mkfifo } from "../host/libc.ts";
 import { lxcConfig, makesNamespace, namespaceOf } from "../lxc/config.ts";
 import { planCreate } from "../lxc/create-plan.ts";
-import { consoleFdOf, runNative } from "../lxc/native.ts";
+import { beginCreate, consoleFdOf } from "../lxc/native.ts";
 import type { Config, IntelRdt } from "../spec/config.ts";
 import { type ContainerId, parseContainerId } from "../spec/container-id.ts";
 import { faultText, parseConfig } from "../spec/parse.ts";
@@ -19,12 +19,10 @@ import { recordEvent } from "../telemetry/events.ts";
 import { decideProcess } from "./decisions.ts";
 import { alreadyExists, ContainerError } from "./errors.ts";
 import { removeGroups } from "./leaf.ts";
-import { limitContainer } from "./limits.ts";
 import type { CreateOptions } from "./options.ts";
 import type { ContainerRecord } from "./record.ts";
 import { refuseUnsupported } from "./refusals.ts";
 import { holdScope } from "./scope.ts";
-import { writeShortcuts } from "./shortcuts.ts";
 import { currentOwner, identify } from "./store.ts";
 
 /** What a created container is known by to who goes on with it. */
@@ -230,10 +228,16 @@ async function build(
     ...(options.consoleFd === undefined ? {} : { consoleFd: consoleFdOf(options.preserveFds) }),
     ...(options.pidfdSocket === undefined ? {} : { pidfdSocket: options.pidfdSocket }),
   });
-  const report = runNative("create", plan, {
+  const built = beginCreate(plan, {
     preserveFds: options.preserveFds,
     ...(options.consoleFd === undefined ? {} : { console: options.consoleFd }),
   });
+  // Loaded while the C program builds.
+  const [{ limitContainer }, { writeShortcuts }] = await Promise.all([
+    import("./limits.ts"),
+    import("./shortcuts.ts"),
+  ]);
+  const report = built();
   for (const warning of report.warnings) log.warning(warning);
   const init = report.init === undefined ? undefined : identify(report.init);
   if (init === undefined) {

@@ -63,6 +63,49 @@ function readAll(fd: number): string {
   return bytes.toString();
 }
 
+/** Names the socket at which the C program waits for our plan, where the launcher started it beside us (native/ahead.h). */
+const PLAN_SOCKET = "LXCRI_PLAN_FD";
+
+function sendPlan(socket: number, plan: Uint8Array): void {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(plan.length);
+  const bytes = Buffer.concat([size, plan]);
+  for (let at = 0; at < bytes.length; ) at += writeSync(socket, bytes, at);
+}
+
+/** All that the other end of a socket says. */
+function hear(socket: number): string {
+  const parts: Buffer[] = [];
+  const buffer = Buffer.alloc(4096);
+  for (;;) {
+    const size = readSync(socket, buffer);
+    if (size === 0) return Buffer.concat(parts).toString();
+    parts.push(Buffer.from(buffer.subarray(0, size)));
+  }
+}
+
+/** The report of a `native create` that was sent its plan. */
+function hearReport(socket: number): NativeReport {
+  const report = parseReport(hear(socket));
+  if (report.error === undefined && report.init !== undefined) return report;
+  throw new NativeError("native-failed", report.error ?? "the C program ended without a word");
+}
+
+/**
+ * Begins `native create`; the function that is returned waits for its end. Where the launcher started it beside us, it
+ * works meanwhile, ends when this process ends, and is told our exit code ahead of that.
+ */
+export function beginCreate(plan: Plan, inheritance: Inheritance): () => NativeReport {
+  const ahead = process.env[PLAN_SOCKET];
+  if (ahead === undefined) return () => runNative("create", plan, inheritance);
+  const socket = Number(ahead);
+  process.on("exit", (code) => {
+    writeSync(socket, Uint8Array.of(code));
+  });
+  sendPlan(socket, plan.bytes());
+  return () => hearReport(socket);
+}
+
 /** Descriptors that a run of the C program gets beside its standard streams. */
 export interface Inheritance {
   /** How many of ours, from 3 up, keep their numbers. */
@@ -116,21 +159,13 @@ export function runNative(
   }
 }
 
-/** Names the pipe at which a `native exec` waits for our plan: the launcher started it beside us. */
-const PLAN_PIPE = "LXCRI_PLAN_FD";
-
-function handOver(pipe: number, plan: Buffer): never {
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(plan.length);
-  const bytes = Buffer.concat([size, plan]);
-  for (let at = 0; at < bytes.length; ) at += writeSync(pipe, bytes, at);
-  process.exit(0);
-}
-
 /** This process becomes `native exec|wait`, or hands its plan to the one that waits for it. */
 export function becomeNative(command: "exec" | "wait", plan: Plan): never {
-  const pipe = process.env[PLAN_PIPE];
-  if (command === "exec" && pipe !== undefined) handOver(Number(pipe), plan.bytes());
+  const ahead = process.env[PLAN_SOCKET];
+  if (command === "exec" && ahead !== undefined) {
+    sendPlan(Number(ahead), plan.bytes());
+    process.exit(0);
+  }
   const program = openProgram();
   const planFd = memoryFile("plan", plan.bytes(), false);
   setCloseOnExec(planFd, false);

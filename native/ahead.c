@@ -54,21 +54,29 @@ static bool read_whole(int fd, void *to, size_t size)
 	return true;
 }
 
+/* Our child, beside those that the caller may have had before it became us. */
+static pid_t engine;
+
 int ahead_engine_status(void)
 {
 	int status = 0;
-	while (wait(&status) < 0)
+	while (waitpid(engine, &status, 0) < 0)
 		if (errno != EINTR)
 			return 1;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr, "proxmox-lxcri: the engine was ended by signal %d\n", WTERMSIG(status));
+	return 128 + WTERMSIG(status);
 }
 
 int ahead_main(const char *command, const char *socket, bool sealed)
 {
 	if (!sealed)
 		seal(command, socket);
-	int from = atoi(socket);
+	int from;
 	uint32_t size;
+	if (sscanf(socket, "%d:%d", &from, &engine) != 2)
+		die("%s: not started by the launcher", command);
 	fcntl(from, F_SETFD, FD_CLOEXEC);
 	if (!read_whole(from, &size, sizeof size))
 		return ahead_engine_status();

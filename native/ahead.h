@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /*
- * `native exec-ahead|create-ahead SOCKET [sealed]`. Without a plan the engine has said why; its exit status is ours.
+ * `native exec-ahead|create-ahead SOCKET:ENGINE [sealed]`, a descriptor and a pid. Without a plan the engine has said why; its exit status is ours.
  * After a create the engine goes on with what we report, and again its exit status is ours.
  */
 int ahead_main(const char *command, const char *socket, bool sealed);

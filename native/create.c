@@ -218,14 +218,16 @@ static int console_open(struct plan plan)
 	return path ? message_connect(path, "console socket") : (int)plan_number(plan, "console-fd", -1);
 }
 
-static pid_t serve(int result_fd, int console)
+static pid_t serve(int console)
 {
 	struct plan plan = create.plan;
 	struct message message;
+	int patience = SILENCE_MS;
 	for (;;) {
-		int got = message_receive(create.outer, &message, SILENCE_MS);
+		int got = message_receive(create.outer, &message, patience);
+		patience = SILENCE_MS;
 		if (got < 0)
-			die_errno("LXC");
+			die_errno("hear LXC and the container's init (%s)", lxc_complaint(plan));
 		if (got == 0) {
 			int status = 0;
 			waitpid(monitor, &status, 0);
@@ -257,12 +259,11 @@ static pid_t serve(int result_fd, int console)
 		case 'W':
 			warn("%s", message.text);
 			break;
-		default: {
-			char text[MESSAGE_MAX + 2];
-			snprintf(text, sizeof text, "%s", message.text);
-			report_to(result_fd);
-			die("%s", text);
-		}
+		case 'H':
+			patience = -1;
+			break;
+		default:
+			die("%s", message.text);
 		}
 	}
 }
@@ -297,7 +298,7 @@ int create_main(int plan_fd, int result_fd, bool ahead)
 		run_monitor(self);
 	}
 	close(create.inner);
-	pid_t init = serve(result_fd, console);
+	pid_t init = serve(console);
 	process_score(create.process, init);
 	if (plan_get(create.plan, "user-namespace"))
 		process_limit(create.process, init);

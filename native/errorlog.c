@@ -25,13 +25,26 @@ static void put_json(FILE *out, const char *text)
 	fputc('"', out);
 }
 
+/* One write: lines of several writers do not mix. A log that cannot be written fails nothing. */
+static void append(const char *line, size_t size)
+{
+	int fd = log_path ? open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : STDERR_FILENO;
+	if (fd < 0 || write(fd, line, size) != (ssize_t)size)
+		dprintf(STDERR_FILENO, "%s", line);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+/* As telemetry/log.ts writes, and commands/program.ts says errors again for who looks at standard error. */
 static void show(char letter, const char *text)
 {
-	const char *level = letter == 'E' ? "error" : "warning";
-	dprintf(STDERR_FILENO, "proxmox-lxcri: %s%s\n", letter == 'E' ? "" : "warning: ", text);
-	if (!log_path)
+	bool error = letter == 'E', plain = !log_path && !log_json;
+	if (plain || (error && log_path))
+		dprintf(STDERR_FILENO, "proxmox-lxcri: %s%s\n", error ? "" : "warning: ", text);
+	if (plain)
 		return;
-	char line[2 * MESSAGE_MAX + 128], when[64];
+	const char *level = error ? "error" : "warning";
+	char line[6 * MESSAGE_MAX + 128], when[64];
 	time_t now = time(NULL);
 	struct tm utc;
 	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
@@ -49,12 +62,8 @@ static void show(char letter, const char *text)
 	}
 	long size = ftell(out);
 	fclose(out);
-	int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	/* One write: lines of several writers do not mix. A log that cannot be written fails nothing. */
-	if (fd >= 0 && size > 0 && write(fd, line, (size_t)size) != size)
-		dprintf(STDERR_FILENO, "proxmox-lxcri: warning: cannot write %s\n", log_path);
-	if (fd >= 0)
-		close(fd);
+	if (size > 0)
+		append(line, (size_t)size);
 }
 
 void errorlog_open(struct plan plan)

@@ -85,18 +85,8 @@ static int open_root(struct plan plan)
 static _Noreturn void run_process(struct plan plan, struct plan process, int init, int flags, int socket)
 {
 	report_to(socket);
-	const char *cpus = plan_get(process, "affinity-initial");
-	if (cpus) {
-		/* Before the group is joined: its cpuset bounds what is asked for from then on. */
-		cpu_set_t set;
-		CPU_ZERO(&set);
-		for (const char *at = cpus; at; at = strchr(at, ',')) {
-			at += *at == ',';
-			CPU_SET(strtoul(at, NULL, 10) % CPU_SETSIZE, &set);
-		}
-		if (sched_setaffinity(0, sizeof set, &set))
-			die_errno("set CPU affinity %s", cpus);
-	}
+	/* Before the group is joined: its cpuset bounds what is asked for from then on. */
+	process_pin(process, "affinity-initial");
 	process_score(process, 0);
 	join_groups(plan);
 	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -132,6 +122,7 @@ static pid_t untold;
 
 static void end_untold(void)
 {
+	/* Not waited for: in a paused container it ends later. */
 	if (untold > 0)
 		kill(untold, SIGKILL);
 }
@@ -150,8 +141,13 @@ static void write_pid_file(struct plan plan, pid_t pid)
 	bool special = !lstat(path, &info) && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode);
 	int fd = special ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
 			 : open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, text, (size_t)length) != length || (!special && rename(temporary, path)))
+	if (fd < 0 || write(fd, text, (size_t)length) != length || (!special && rename(temporary, path))) {
+		int number = errno;
+		if (fd >= 0 && !special)
+			unlink(temporary);
+		errno = number;
 		die_errno("write pid file %s", path);
+	}
 	close(fd);
 }
 
@@ -191,8 +187,9 @@ static int follow_child(struct plan plan, pid_t child, int socket, int console)
 		case 'W':
 			warn("%s", message.text);
 			break;
-		default:
+		default: /* It ends by itself. */
 			waitpid(child, NULL, 0);
+			untold = 0;
 			die("%s", message.text);
 		}
 	}
@@ -230,9 +227,9 @@ int exec_main(int plan_fd)
 	}
 	close(ends[1]);
 	close(init);
-	int master = follow_child(plan, child, ends[0], console);
 	untold = child;
 	report_at_death(end_untold);
+	int master = follow_child(plan, child, ends[0], console);
 	send_pidfd(plan, child);
 	write_pid_file(plan, child);
 	untold = 0;

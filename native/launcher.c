@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +43,8 @@ static int moves(char **argv)
 static void move_nowhere(pid_t command)
 {
 	char line[PATH_MAX], path[2 * PATH_MAX];
+	/* Who reads the command's output to its end must not wait for us. */
+	syscall(SYS_close_range, 0u, ~0u, 0u);
 	FILE *groups = fopen("/proc/self/cgroup", "re");
 	while (groups && fgets(line, sizeof line, groups)) {
 		char *rest = line;
@@ -119,7 +122,8 @@ static void take_shortcut(struct line line, char **argv, char **environment, con
 {
 	char plan[PATH_MAX], *words[64] = { (char *)native, NULL, plan, (char *)line.log, (char *)line.format };
 	char **word = line.command;
-	if ((strcmp(*word, "start") && strcmp(*word, "delete")) || line.root[0] != '/')
+	if ((strcmp(*word, "start") && strcmp(*word, "delete")) || line.root[0] != '/' ||
+	    (strcmp(line.format, "text") && strcmp(line.format, "json")))
 		return;
 	const char *command = *word++;
 	if (*word && command[0] == 'd' && (!strcmp(*word, "--force") || !strcmp(*word, "-f")))
@@ -144,7 +148,7 @@ static void take_shortcut(struct line line, char **argv, char **environment, con
  */
 static char **start_ahead(const char *command, char **environment, const char *native)
 {
-	static char variable[64], number[16];
+	static char variable[64], number[32];
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
 		return environment;
@@ -156,7 +160,7 @@ static char **start_ahead(const char *command, char **environment, const char *n
 	if (engine > 0) {
 		close(out);
 		fcntl(in, F_SETFD, 0);
-		snprintf(number, sizeof number, "%d", in);
+		snprintf(number, sizeof number, "%d:%d", in, engine);
 		char *const words[] = { (char *)"lxcri", (char *)command, number, NULL };
 		execve(native, words, environment);
 		dprintf(STDERR_FILENO, "proxmox-lxcri: cannot start %s: %s\n", native, strerror(errno));
@@ -185,6 +189,12 @@ int main(int argc, char **argv, char **environment)
 {
 	(void)argc;
 	char path[PATH_MAX + 16], native[PATH_MAX + 16], here[PATH_MAX];
+	/* Else files that are opened would be taken for the standard streams. */
+	int null;
+	while ((null = open("/dev/null", O_RDWR)) >= 0 && null <= STDERR_FILENO)
+		;
+	if (null >= 0)
+		close(null);
 	/* The engine does not start in a directory that has been removed. */
 	if (!getcwd(here, sizeof here) && chdir("/"))
 		return 1;

@@ -3,6 +3,7 @@
  * descriptor; the receiver learns the sender's pid in its own pid namespace.
  *
  *   P  the mount hook has placed all mounts; runtime hooks may run    (answer: G)
+ *   H  hooks of the container run now, for as long as they like
  *   T  the terminal's master, attached
  *   L  the seccomp listener, attached
  *   R  everything is set up; init waits for its start

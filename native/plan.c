@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -7,24 +8,33 @@
 
 #include "report.h"
 
-bool plan_next(struct plan *plan, struct record *record)
+/* What is wrong with the next record, which is taken; NULL for nothing. */
+static const char *take(struct plan *plan, struct record *record)
 {
-	if (plan->at >= plan->end)
-		return false;
 	uint32_t length;
 	size_t left = (size_t)(plan->end - plan->at);
 	if (left < sizeof length)
-		die("plan: cut short");
+		return "cut short";
 	memcpy(&length, plan->at, sizeof length);
 	const char *key = plan->at + sizeof length;
 	left -= sizeof length;
 	size_t key_size = strnlen(key, left) + 1;
 	if (key_size > left || left - key_size < (size_t)length + 1 || key[key_size + length] != '\0')
-		die("plan: malformed record");
+		return "malformed record";
 	record->key = key;
 	record->value = key + key_size;
 	record->length = length;
 	plan->at = record->value + length + 1;
+	return NULL;
+}
+
+bool plan_next(struct plan *plan, struct record *record)
+{
+	if (plan->at >= plan->end)
+		return false;
+	const char *fault = take(plan, record);
+	if (fault)
+		die("plan: %s", fault);
 	return true;
 }
 
@@ -79,15 +89,31 @@ struct plan plan_nested(struct record record)
 	return (struct plan){ record.value, record.value + record.length };
 }
 
-struct plan plan_load(int fd)
+const char *plan_map(int fd, struct plan *plan)
 {
 	struct stat info;
+	struct record record;
 	if (fstat(fd, &info))
-		die_errno("plan");
+		return error_text(errno);
 	if (info.st_size == 0)
-		die("plan: empty");
+		return "empty";
 	const char *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
-		die_errno("plan");
-	return (struct plan){ data, data + info.st_size };
+		return error_text(errno);
+	*plan = (struct plan){ data, data + info.st_size };
+	for (struct plan rest = *plan; rest.at < rest.end;) {
+		const char *fault = take(&rest, &record);
+		if (fault)
+			return fault;
+	}
+	return NULL;
+}
+
+struct plan plan_load(int fd)
+{
+	struct plan plan;
+	const char *fault = plan_map(fd, &plan);
+	if (fault)
+		die("plan: %s", fault);
+	return plan;
 }

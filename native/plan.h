@@ -25,6 +25,8 @@ struct record {
 
 /* Maps the plan that descriptor fd holds; dies when it is malformed. */
 struct plan plan_load(int fd);
+/* The same; what is wrong with it, or NULL. */
+const char *plan_map(int fd, struct plan *plan);
 /* Takes the next record; false at the end. */
 bool plan_next(struct plan *plan, struct record *record);
 /* Takes the next record with this key; false at the end. */

@@ -64,10 +64,12 @@ void process_score(struct plan process, pid_t pid)
 	close(fd);
 }
 
-/* A list such as "0,2,3" as a set. */
-static void set_affinity(const char *list)
+void process_pin(struct plan process, const char *key)
 {
+	const char *list = plan_get(process, key);
 	cpu_set_t set;
+	if (!list)
+		return;
 	CPU_ZERO(&set);
 	for (const char *at = list; *at;) {
 		char *end;
@@ -151,14 +153,13 @@ void process_make_cwd(struct plan process, int root)
 
 void process_prepare(struct plan process)
 {
-	const char *text = plan_get(process, "affinity");
+	const char *text;
 	umask((mode_t)plan_unsigned(process, "umask", 022));
 	set_scheduler(process);
 	if ((text = plan_get(process, "ioprio")) &&
 	    syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, (int)strtoul(text, NULL, 0)))
 		die_errno("set I/O priority");
-	if ((text = plan_get(process, "affinity")))
-		set_affinity(text);
+	process_pin(process, "affinity");
 	if ((text = plan_get(process, "personality")) && personality(strtoul(text, NULL, 0)) < 0)
 		die_errno("set personality");
 	set_memory_policy(process);

@@ -6,6 +6,8 @@
 
 #include "plan.h"
 
+/* Binds this process to the CPUs that the plan lists under the key, if it does. */
+void process_pin(struct plan process, const char *key);
 /* Makes cwd where it is missing: for init only, exec finds what is there (as with runc). */
 void process_make_cwd(struct plan process, int root);
 /*

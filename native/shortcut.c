@@ -36,7 +36,7 @@ int shortcut_lock(struct plan plan)
 {
 	const char *path = plan_get(plan, "lock");
 	struct stat held, named;
-	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || fstat(fd, &held) || stat(path, &named) ||
 	    held.st_ino != named.st_ino || ftruncate(fd, 0) || dprintf(fd, "%d", getpid()) < 0)
 		return -1;
@@ -58,21 +58,33 @@ static _Noreturn void become_engine(char **argv)
 /* The plan, its container's lock taken. */
 static struct plan begin(char **arguments)
 {
+	struct plan plan;
 	int fd = open(arguments[0], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 || plan_map(fd, &plan) || shortcut_lock(plan) < 0)
 		become_engine(arguments + 3);
-	struct plan plan = plan_load(fd);
-	if (shortcut_lock(plan) < 0)
-		become_engine(arguments + 3);
+	close(fd);
 	errorlog_use(*arguments[1] ? arguments[1] : NULL, !strcmp(arguments[2], "json"));
 	return plan;
+}
+
+/* A paused container could not answer. */
+static bool is_frozen(struct plan plan)
+{
+	char text[256];
+	const char *path = plan_get(plan, "freezer");
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	text[size > 0 ? size : 0] = '\0';
+	return strstr(text, "FROZEN") || strstr(text, "frozen 1");
 }
 
 int shortcut_start(char **arguments)
 {
 	struct gate gate;
 	struct plan plan = begin(arguments);
-	if (!gate_open(plan, &gate))
+	if (is_frozen(plan) || !gate_open(plan, &gate))
 		become_engine(arguments + 3);
 	gate_start(plan, gate);
 	return 0;

@@ -40,6 +40,8 @@ int mount_hook_run(struct create *create)
 		if (message_send(create->inner, 'P', "", -1) || recv(create->inner, &go, 1, 0) != 1)
 			return 1;
 	}
+	if (message_send(create->inner, 'H', "", -1))
+		return 1;
 	hooks_run(create->plan, "createContainer", getppid(), "creating", false);
 	close(root);
 	return 0;

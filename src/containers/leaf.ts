@@ -37,6 +37,14 @@ export function freezerOf(record: ContainerRecord): LeafFreezer | undefined {
   return leaf === undefined ? undefined : { freeze: () => freeze(leaf), thaw: () => thaw(leaf) };
 }
 
+/** The file that says whether {@link isPaused}: `FROZEN` in it (v1), or `frozen 1` (v2). */
+export function freezerFile(record: ContainerRecord): string | undefined {
+  const leaf = record.cgroup === undefined ? undefined : new Leaf(record.cgroup.leaves);
+  const folder = leaf?.folderOf("freezer");
+  if (folder === undefined) return undefined;
+  return leaf?.version("freezer") === 1 ? `${folder}/freezer.state` : `${folder}/cgroup.events`;
+}
+
 /** Signals every process in the leaf. */
 export async function killGroups(record: ContainerRecord, signal: number): Promise<void> {
   const leaf = leafOf(record);

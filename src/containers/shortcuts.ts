@@ -7,6 +7,7 @@ import { writeFileAtomic } from "../host/files.ts";
 import { addHooks, stateTail } from "../lxc/hook-plan.ts";
 import { Plan } from "../lxc/plan.ts";
 import type { Config } from "../spec/config.ts";
+import { freezerFile } from "./leaf.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { ContainerStore } from "./store.ts";
 
@@ -24,6 +25,7 @@ const begin = (store: ContainerStore, { id, init }: ContainerRecord): Plan =>
 export function writeShortcuts(store: ContainerStore, record: ContainerRecord, config: Config): void {
   const { id, bundle } = record;
   const start = begin(store, record)
+    .add("freezer", freezerFile(record))
     .add("start-fifo", store.startFifoPath(id))
     .add("result-fifo", store.resultFifoPath(id))
     .add("hooks-folder", store.hooksPath(id))

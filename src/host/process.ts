@@ -18,6 +18,8 @@ export interface RunOptions {
   /** ms until SIGKILL; default 60,000. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+  /** Descriptors that it gets as 3 and up: a lock stays held until it ends, even when we are killed. */
+  readonly inherit?: readonly number[];
 }
 
 /** A program that could not be started, timed out, or (by {@link runChecked}) exited with an error. */
@@ -29,9 +31,12 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   let child: Bun.Subprocess<"ignore" | Uint8Array, "pipe", "pipe">;
   try {
     child = Bun.spawn([...argv], {
-      stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
-      stdout: "pipe",
-      stderr: "pipe",
+      stdio: [
+        options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
+        "pipe",
+        "pipe",
+        ...(options.inherit ?? []),
+      ],
       ...(options.env === undefined ? {} : { env: { ...options.env } }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),

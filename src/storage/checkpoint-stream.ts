@@ -11,6 +11,7 @@ import { type Digest, isDigest } from "../spec/digest.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { IdMaps, Receiver, Snapshot, StorageDriver } from "./driver.ts";
 import { StreamReader, writeFrames } from "./framed-stream.ts";
+import { heldLocks } from "./program.ts";
 import { type SnapshotRecord, volumeOf } from "./snapshot-records.ts";
 import type { Storage } from "./storage.ts";
 
@@ -51,9 +52,7 @@ export async function sendCheckpoint(
     container: asked.container,
   };
   const child = Bun.spawn([...(await driver.sendCommand(volume, number))], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
+    stdio: ["ignore", "pipe", "pipe", ...heldLocks()],
   });
   try {
     await write(Buffer.from(`${JSON.stringify(header)}\n`));
@@ -155,9 +154,7 @@ const damaged = (why: string): LxcriError =>
 
 async function feed(receiver: Receiver, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const child = Bun.spawn([...receiver.command], {
-    stdin: "pipe",
-    stdout: "ignore",
-    stderr: "pipe",
+    stdio: ["pipe", "ignore", "pipe", ...heldLocks()],
     ...(receiver.cwd === undefined ? {} : { cwd: receiver.cwd }),
   });
   try {

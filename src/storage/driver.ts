@@ -135,6 +135,8 @@ export interface StorageDriver extends LayerKeeper {
   mount(volume: ContainerVolume): Promise<void>;
   /** Removes the volume, which is not mounted on `rootfs`, its checkpoints, and what a kill left. Idempotent. */
   destroy(volume: ContainerVolume): Promise<void>;
+  /** What of the unmounted volume is in its folder goes to another folder, where nothing of it is. Idempotent. */
+  moveTo(volume: ContainerVolume, folder: string): Promise<void>;
   usage(volume: ContainerVolume): Promise<Usage>;
   /** Names of the volumes that the place holds, for `storage repair`; undefined where they are in the containers' folders. */
   volumes(): Promise<string[] | undefined>;

@@ -2,8 +2,8 @@
 import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf, LxcriError } from "../host/errors.ts";
-import { runChecked } from "../host/process.ts";
 import type { Usage } from "./driver.ts";
+import { runProgramChecked } from "./program.ts";
 
 /** For the owner only. */
 export const PRIVATE = 0o700;
@@ -48,18 +48,18 @@ export function makeDataRoot(path: string): void {
 export async function removeFolders(...paths: readonly string[]): Promise<void> {
   const there = paths.filter((path) => existsSync(path));
   if (there.length === 0) return;
-  await runChecked(["rm", "-rf", "--one-file-system", "--", ...there], { timeout: 600_000 });
+  await runProgramChecked(["rm", "-rf", "--one-file-system", "--", ...there], { timeout: 600_000 });
 }
 
 /** Copies a tree with everything that a file system keeps, sharing blocks where it can; `to` must not be there. */
 export async function copyFolder(from: string, to: string): Promise<void> {
-  await runChecked(["cp", "-a", "--reflink=auto", "-T", "--", from, to], { timeout: 3_600_000 });
+  await runProgramChecked(["cp", "-a", "--reflink=auto", "-T", "--", from, to], { timeout: 3_600_000 });
 }
 
 /** What a folder with all in it takes on disk; other file systems mounted in it do not count. */
 export async function measureFolder(path: string): Promise<Usage> {
   const count = async (option: string): Promise<number> =>
-    Number.parseInt((await runChecked(["du", "-s", "-x", option, "--", path])).stdout, 10);
+    Number.parseInt((await runProgramChecked(["du", "-s", "-x", option, "--", path])).stdout, 10);
   const [bytes, inodes] = await Promise.all([count("-B1"), count("--inodes")]);
   return { bytes, inodes };
 }

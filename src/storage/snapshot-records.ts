@@ -4,7 +4,7 @@
  *     <data root>/containers/<id>/snapshot.json   the record; its folder is shared with other rooms
  *     <data root>/storage/locks/                  one lock per container, and `layers`
  */
-import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf, isMissing, LxcriError } from "../host/errors.ts";
 import { type FileLock, lockFile } from "../host/file-lock.ts";
@@ -33,6 +33,8 @@ export interface MovedVolume {
   readonly volume: string;
   /** The container id under which it was made. */
   readonly draft: ContainerId;
+  /** The volume that it was copied from has been removed. */
+  readonly sourceGone: boolean;
 }
 
 const RECORD = "snapshot.json";
@@ -84,11 +86,23 @@ export class SnapshotRecords {
     const folder = this.folderOf(id);
     rmSync(join(folder, RECORD), { force: true });
     try {
+      // of a kill while a record was written
+      for (const name of readdirSync(folder)) {
+        if (name.startsWith(`${RECORD}.`)) rmSync(join(folder, name));
+      }
       rmdirSync(folder);
     } catch (error) {
       // other rooms keep the container's logs and state beside
       if (!isMissing(error) && errnoOf(error) !== "ENOTEMPTY") throw error;
     }
+  }
+
+  /** Removes the record, and the folder with all that is left in it, of an id that no other room knows. */
+  forget(id: ContainerId): void {
+    const folder = this.folderOf(id);
+    if (existsSync(join(folder, "rootfs"))) rmdirSync(join(folder, "rootfs"));
+    this.remove(id);
+    rmSync(folder, { recursive: true, force: true });
   }
 
   /** Ids of all that have a record, in order. */

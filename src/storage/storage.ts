@@ -8,6 +8,7 @@ import type { IdMaps, Layer, LayerDraft, Snapshot, SnapshotDriver, StorageDriver
 import { openDriver } from "./drivers.ts";
 import { layerMissing } from "./layer-marks.ts";
 import { removeFolders } from "./private-folder.ts";
+import { holding } from "./program.ts";
 import { chosenLocation } from "./settings.ts";
 import { type SnapshotRecord, SnapshotRecords, snapshotOf, volumeOf } from "./snapshot-records.ts";
 
@@ -83,7 +84,7 @@ export class Storage implements SnapshotDriver {
     idMaps?: IdMaps,
   ): Promise<Snapshot> {
     return this.exclusive(id, async () => {
-      const known = this.records.find(id);
+      const known = await this.settledRecord(id);
       const same =
         known !== undefined &&
         JSON.stringify([known.layers, known.idMaps]) === JSON.stringify([layers, idMaps]);
@@ -95,22 +96,18 @@ export class Storage implements SnapshotDriver {
   }
 
   remount(id: ContainerId): Promise<Snapshot> {
-    return this.exclusive(id, () => this.mountLocked(id, this.records.load(id)));
+    return this.exclusive(id, async () => {
+      await this.settledRecord(id);
+      return this.mountLocked(id, this.records.load(id));
+    });
   }
 
   remove(id: ContainerId): Promise<void> {
     return this.exclusive(id, async () => {
       const folder = this.records.folderOf(id);
       unmountAll(join(folder, "rootfs"));
-      const record = this.records.find(id);
-      if (record !== undefined) {
-        const volume = volumeOf(folder, record);
-        if (record.moved !== undefined) {
-          const { location, volume: name } = record.moved;
-          await this.driver(location).destroy({ ...volume, name });
-        }
-        await this.driver(record.location).destroy(volume);
-      }
+      const record = await this.settledRecord(id);
+      if (record !== undefined) await this.driver(record.location).destroy(volumeOf(folder, record));
       await removeFolders(join(folder, "rootfs"));
       // last: until here another remove would know what to do
       this.records.remove(id);
@@ -130,10 +127,18 @@ export class Storage implements SnapshotDriver {
   async exclusive<T>(id: ContainerId, work: () => Promise<T>): Promise<T> {
     const lock = await this.records.lock(id);
     try {
-      return await work();
+      return await holding(lock, work);
     } finally {
       lock.release();
     }
+  }
+
+  /** The record, once a migration that was interrupted at its end is finished; for who holds the container's lock. */
+  async settledRecord(id: ContainerId): Promise<SnapshotRecord | undefined> {
+    const record = this.records.find(id);
+    if (record?.moved === undefined) return record;
+    const { finishMove } = await import("./migrate.ts");
+    return finishMove(this, id, record, record.moved);
   }
 
   /** For who holds the container's lock. Idempotent: what is missing on the way is made. */

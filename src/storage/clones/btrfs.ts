@@ -8,16 +8,16 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync, statfsSync } from "node:
 import { basename, join } from "node:path";
 import { close, openDirectory, RENAME_EXCHANGE, renameAt } from "../../host/at.ts";
 import { isMissing, LxcriError } from "../../host/errors.ts";
-import { runChecked } from "../../host/process.ts";
 import type { Receiver, Usage } from "../driver.ts";
 import { makeFolder, measureFolder, PRIVATE } from "../private-folder.ts";
+import { runProgramChecked } from "../program.ts";
 import type { CloneBackend } from "./backend.ts";
 
 const KINDS = ["layers", "shifted", "containers", "checkpoints"];
 /** statfs(2). */
 const BTRFS_MAGIC = 0x9123683e;
 const subvolume = (...args: readonly string[]) =>
-  runChecked(["btrfs", "subvolume", ...args], { timeout: 600_000 });
+  runProgramChecked(["btrfs", "subvolume", ...args], { timeout: 600_000 });
 
 export class BtrfsBackend implements CloneBackend {
   readonly streamForm = "btrfs";
@@ -63,7 +63,7 @@ export class BtrfsBackend implements CloneBackend {
   }
 
   async seal(name: string): Promise<void> {
-    await runChecked(["btrfs", "property", "set", "-ts", this.#pathOf(name), "ro", "true"]);
+    await runProgramChecked(["btrfs", "property", "set", "-ts", this.#pathOf(name), "ro", "true"]);
   }
 
   async folderOf(name: string): Promise<string> {
@@ -84,7 +84,14 @@ export class BtrfsBackend implements CloneBackend {
   }
 
   async usage(name: string): Promise<Usage> {
-    const { stdout } = await runChecked(["btrfs", "filesystem", "du", "-s", "--raw", this.#pathOf(name)]);
+    const { stdout } = await runProgramChecked([
+      "btrfs",
+      "filesystem",
+      "du",
+      "-s",
+      "--raw",
+      this.#pathOf(name),
+    ]);
     // Total, Exclusive, Set shared, Filename
     const bytes = Number(stdout.trim().split("\n").at(-1)?.trim().split(/\s+/)[1] ?? 0);
     return { bytes, inodes: (await measureFolder(this.#pathOf(name))).inodes };

@@ -26,6 +26,7 @@ import type {
 } from "../driver.ts";
 import { LayerMarks, layerMissing, shortName } from "../layer-marks.ts";
 import { checkPassable, makeFolder, measureFolder, PRIVATE, removeFolders } from "../private-folder.ts";
+import { holding } from "../program.ts";
 import { mergeLayer } from "../tree/merge.ts";
 import { mapName, shiftId, shiftOwners } from "../tree/shift.ts";
 import type { CloneBackend } from "./backend.ts";
@@ -68,7 +69,7 @@ export class CloneDriver implements StorageDriver {
     if (chainId === undefined || this.hasLayer(chainId)) return undefined;
     const lock = await this.#lockLayer(chainId, signal);
     try {
-      if (!this.hasLayer(chainId)) return await this.#begin(chain, chainId, lock);
+      if (!this.hasLayer(chainId)) return await holding(lock, () => this.#begin(chain, chainId, lock));
       lock.release();
       return undefined;
     } catch (error) {
@@ -103,8 +104,10 @@ export class CloneDriver implements StorageDriver {
       lowers: () => (parent === undefined ? [] : [tree]),
       commit: async (size) => {
         mergeLayer(draft, tree);
-        await removeFolders(draft);
-        await backend.seal(name);
+        await holding(lock, async () => {
+          await removeFolders(draft);
+          await backend.seal(name);
+        });
         this.#marks.write({ chainId, size, ...(parent === undefined ? {} : { parent }) });
         open = false;
         lock.release();
@@ -113,7 +116,7 @@ export class CloneDriver implements StorageDriver {
         if (!open) return;
         open = false;
         try {
-          await backend.destroy(name);
+          await holding(lock, () => backend.destroy(name));
         } finally {
           lock.release();
         }
@@ -144,20 +147,24 @@ export class CloneDriver implements StorageDriver {
   async removeLayer(chainId: Digest): Promise<void> {
     const lock = await this.#lockLayer(chainId);
     try {
-      if (!this.hasLayer(chainId)) return;
-      const backend = this.#backend;
-      await backend.open();
-      this.#marks.remove(chainId);
-      const short = shortName(chainId);
-      for (const name of await backend.list("shifted")) {
-        if (!name.endsWith(`.${short}`)) continue;
-        rmSync(this.#shiftedMark(name), { force: true });
-        await backend.destroy(`shifted/${name}`);
-      }
-      await backend.destroy(layerVolume(chainId));
+      await holding(lock, () => this.#remove(chainId));
     } finally {
       lock.release();
     }
+  }
+
+  async #remove(chainId: Digest): Promise<void> {
+    if (!this.hasLayer(chainId)) return;
+    const backend = this.#backend;
+    await backend.open();
+    this.#marks.remove(chainId);
+    const short = shortName(chainId);
+    for (const name of await backend.list("shifted")) {
+      if (!name.endsWith(`.${short}`)) continue;
+      rmSync(this.#shiftedMark(name), { force: true });
+      await backend.destroy(`shifted/${name}`);
+    }
+    await backend.destroy(layerVolume(chainId));
   }
 
   #shiftedMark(name: string): string {
@@ -172,10 +179,12 @@ export class CloneDriver implements StorageDriver {
     const lock = await this.#lockLayer(chainId);
     try {
       if (existsSync(this.#shiftedMark(short))) return name;
-      await this.#backend.destroy(name);
-      await this.#backend.clone(layerVolume(chainId), name);
-      shiftOwners(await this.#backend.folderOf(name), TREE, idMaps);
-      await this.#backend.seal(name);
+      await holding(lock, async () => {
+        await this.#backend.destroy(name);
+        await this.#backend.clone(layerVolume(chainId), name);
+        shiftOwners(await this.#backend.folderOf(name), TREE, idMaps);
+        await this.#backend.seal(name);
+      });
       writeFileAtomic(this.#shiftedMark(short), "");
       return name;
     } finally {
@@ -216,6 +225,9 @@ export class CloneDriver implements StorageDriver {
     await this.#backend.open();
     await this.#backend.destroy(containerVolume(volume));
   }
+
+  /** Nothing of it is. */
+  async moveTo(): Promise<void> {}
 
   async usage(volume: ContainerVolume): Promise<Usage> {
     await this.#backend.open();

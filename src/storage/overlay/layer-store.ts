@@ -13,6 +13,7 @@ import type { Digest } from "../../spec/digest.ts";
 import type { Layer, LayerDraft } from "../driver.ts";
 import { LayerMarks, shortName } from "../layer-marks.ts";
 import { makeFolder, PRIVATE, removeFolders } from "../private-folder.ts";
+import { holding } from "../program.ts";
 
 export class LayerStore {
   /** Holds the layers' folders. */
@@ -52,7 +53,7 @@ export class LayerStore {
     const lock = await lockFile(join(this.#locks, shortName(chainId)));
     try {
       if (this.has(chainId)) this.#marks.remove(chainId);
-      await removeFolders(this.pathOf(chainId));
+      await holding(lock, () => removeFolders(this.pathOf(chainId)));
     } finally {
       lock.release();
     }
@@ -70,7 +71,7 @@ export class LayerStore {
       }
       const staging = join(this.#staging, shortName(chainId));
       // what a killed process left, before or after its rename
-      await removeFolders(staging, this.pathOf(chainId));
+      await holding(lock, () => removeFolders(staging, this.pathOf(chainId)));
       makeFolder(staging, 0o755);
       return this.#draft(chainId, chain, staging, lock);
     } catch (error) {
@@ -97,7 +98,7 @@ export class LayerStore {
         if (!open) return;
         open = false;
         try {
-          await removeFolders(staging);
+          await holding(lock, () => removeFolders(staging));
         } finally {
           lock.release();
         }

@@ -97,6 +97,10 @@ export class OverlayDriver implements StorageDriver {
     await removeFolders(join(folder, "diff"), join(folder, "scratch"));
   }
 
+  async moveTo(volume: ContainerVolume, folder: string): Promise<void> {
+    if (existsSync(changesOf(volume))) renameSync(changesOf(volume), join(folder, "diff"));
+  }
+
   usage(volume: ContainerVolume): Promise<Usage> {
     return measureFolder(join(changesOf(volume), "upper"));
   }

@@ -10,6 +10,7 @@ import type { Digest } from "../../spec/digest.ts";
 import type { IdMaps } from "../driver.ts";
 import { shortName } from "../layer-marks.ts";
 import { copyFolder, makeFolder, PRIVATE, removeFolders } from "../private-folder.ts";
+import { holding } from "../program.ts";
 import { mapName, shiftOwners } from "../tree/shift.ts";
 import type { LayerStore } from "./layer-store.ts";
 
@@ -53,8 +54,10 @@ export class ShiftedLayers {
     try {
       if (existsSync(target)) return;
       const draft = `${target}.draft`;
-      await removeFolders(draft);
-      await copyFolder(this.#layers.pathOf(chainId), draft);
+      await holding(lock, async () => {
+        await removeFolders(draft);
+        await copyFolder(this.#layers.pathOf(chainId), draft);
+      });
       shiftOwners(folder, `${shortName(chainId)}.draft`, idMaps);
       renameSync(draft, target);
     } finally {

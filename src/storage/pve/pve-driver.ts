@@ -5,15 +5,15 @@
  *     <data root>/containers/<id>/volume.json   the volume's id, and whether its file system is made
  *     STORAGE:vm-<vmid>-lxcri-<hash>            the volume; its size is the container's limit
  */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../host/files.ts";
 import { isMountPoint, unmountAll } from "../../host/mount-point.ts";
-import { runChecked } from "../../host/process.ts";
 import { digestOf, hexOf } from "../../spec/digest.ts";
 import type { ContainerVolume, Receiver } from "../driver.ts";
 import { OverlayDriver } from "../overlay/overlay.ts";
 import { makeFolder, PRIVATE } from "../private-folder.ts";
+import { runProgramChecked } from "../program.ts";
 import { allocVolume, findVolume, freeVolume, listVolumes, type PveStorage, pathOfVolume } from "./pvesm.ts";
 
 /** volume.json */
@@ -53,18 +53,23 @@ export class PveDriver extends OverlayDriver {
     }
     const { path, isFile } = await pathOfVolume(record.id);
     if (!record.formatted) {
-      await runChecked(["mkfs.ext4", "-q", "-F", "-m", "0", path], { timeout: 600_000 });
+      await runProgramChecked(["mkfs.ext4", "-q", "-F", "-m", "0", path], { timeout: 600_000 });
       writeFileAtomic(recordPath(volume), JSON.stringify({ id: record.id, formatted: true }), {
         durable: true,
       });
     }
     makeFolder(target, PRIVATE);
-    await runChecked(["mount", "-t", "ext4", ...(isFile ? ["-o", "loop"] : []), path, target]);
+    await runProgramChecked(["mount", "-t", "ext4", ...(isFile ? ["-o", "loop"] : []), path, target]);
   }
 
   override async mount(volume: ContainerVolume): Promise<void> {
     await this.#attach(volume);
     await super.mount(volume);
+  }
+
+  override async moveTo(volume: ContainerVolume, folder: string): Promise<void> {
+    unmountAll(join(volume.folder, "diff"));
+    if (existsSync(recordPath(volume))) renameSync(recordPath(volume), join(folder, "volume.json"));
   }
 
   override async destroy(volume: ContainerVolume): Promise<void> {

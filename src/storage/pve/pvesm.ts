@@ -1,7 +1,7 @@
 /** Volumes of a Proxmox VE storage, through `pvesm`. */
 import { existsSync, statSync } from "node:fs";
 import { LxcriError } from "../../host/errors.ts";
-import { run, runChecked } from "../../host/process.ts";
+import { runProgram, runProgramChecked } from "../program.ts";
 
 /** A storage of /etc/pve/storage.cfg, and what volumes are made in it. */
 export interface PveStorage {
@@ -18,7 +18,8 @@ const FILE_TYPES = new Set(["dir", "nfs", "cifs", "cephfs", "glusterfs", "btrfs"
 const pvesm = async (...args: readonly string[]): Promise<string> => {
   try {
     const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
-    return (await runChecked(["pvesm", ...args], { timeout: 300_000, env: { PATH, LC_ALL: "C" } })).stdout;
+    return (await runProgramChecked(["pvesm", ...args], { timeout: 300_000, env: { PATH, LC_ALL: "C" } }))
+      .stdout;
   } catch (cause) {
     if (!(cause instanceof LxcriError) || cause.code !== "program-missing") throw cause;
     throw new LxcriError("pve-missing", "there is no pvesm here: this is no Proxmox VE node", { cause });
@@ -75,7 +76,7 @@ export const freeVolume = async (id: string): Promise<void> => {
 export async function pathOfVolume(id: string): Promise<{ readonly path: string; readonly isFile: boolean }> {
   const path = (await pvesm("path", id)).trim();
   if (!existsSync(path) && path.startsWith("/dev/")) {
-    await run(["lvchange", "--activate", "y", "--ignoreactivationskip", path.slice("/dev/".length)]);
+    await runProgram(["lvchange", "--activate", "y", "--ignoreactivationskip", path.slice("/dev/".length)]);
   }
   if (path.startsWith("/") && existsSync(path)) return { path, isFile: statSync(path).isFile() };
   throw new LxcriError("pve-volume-unreachable", `volume ${id}: ${path} is not there on this node`, {

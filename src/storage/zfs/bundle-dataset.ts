@@ -17,9 +17,9 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { isAbsolute, normalize } from "node:path";
 import { isMissing, LxcriError } from "../../host/errors.ts";
-import { runChecked } from "../../host/process.ts";
 import type { ContainerId } from "../../spec/container-id.ts";
 import { isDataset } from "../location.ts";
+import { runProgramChecked } from "../program.ts";
 import { findProperty, mountDataset, ZfsError, zfs } from "./zfs.ts";
 
 /** Where the settings are unless something else is said. */
@@ -166,7 +166,7 @@ export async function makeBundleDataset(plan: BundleDataset, rootfs: string): Pr
   try {
     await zfs("create", ...options, dataset);
     const folder = await mountDataset(dataset);
-    await runChecked(["cp", "-a", "-T", "--", rootfs, folder], { timeout: 3_600_000 });
+    await runProgramChecked(["cp", "-a", "-T", "--", rootfs, folder], { timeout: 3_600_000 });
     const { uid, gid, mode } = statSync(rootfs);
     chownSync(folder, uid, gid);
     chmodSync(folder, mode & 0o7777);

@@ -24,7 +24,8 @@ export class ZfsPool implements AsyncDisposable {
     const lock = await lockFile(join(tmpdir(), "lxcri-zfs-fuse.lock"), AbortSignal.timeout(300_000));
     const folder = mkdtempSync(join(tmpdir(), "lxcri-zpool-"));
     const name = `lxcri${process.pid}`;
-    const daemon = Bun.spawn(["zfs-fuse", "--no-daemon"], {
+    // it ends with us, however we end
+    const daemon = Bun.spawn(["setpriv", "--pdeathsig", "TERM", "--", "zfs-fuse", "--no-daemon"], {
       stdout: "ignore",
       stderr: "ignore",
     });
@@ -44,7 +45,7 @@ export class ZfsPool implements AsyncDisposable {
 
   async #answers(): Promise<void> {
     for (let tries = 0; tries < 100; tries += 1) {
-      if ((await run(["zfs", "list", "-H"])).exitCode === 0) return;
+      if ((await run(["zfs", "list", "-H"], { timeout: 20_000 })).exitCode === 0) return;
       await Bun.sleep(50);
     }
     throw new Error(`zfs-fuse does not answer; it ended with ${this.#daemon.exitCode}`);

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { LxcriError } from "../../host/errors.ts";
-import { run } from "../../host/process.ts";
+import { runProgram } from "../program.ts";
 
 /** A `zfs` command that failed; the message ends with what it said. */
 export class ZfsError extends LxcriError {}
@@ -32,7 +32,7 @@ export async function zfs(...args: readonly string[]): Promise<string> {
 async function runZfs(args: readonly string[]) {
   try {
     const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
-    return await run(["zfs", ...args], { env: { PATH, LC_ALL: "C" }, timeout: TIMEOUT });
+    return await runProgram(["zfs", ...args], { env: { PATH, LC_ALL: "C" }, timeout: TIMEOUT });
   } catch (cause) {
     if (!(cause instanceof LxcriError) || cause.code !== "program-missing") throw cause;
     throw new ZfsError("zfs-missing", `zfs ${args.join(" ")}: there is no zfs program here`, {

@@ -1,5 +1,6 @@
 /** What a container gets that nobody configured: mounts, devices, namespaces, hidden and read-only paths. Data. */
 import type { DeviceRule, Mount, Namespace, NumberedDevice } from "../spec/config.ts";
+import { DEV_MOUNTS } from "../spec/default-config.ts";
 
 /** Hidden from containers: they tell of the host, or do something to its hardware. */
 export const DEFAULT_MASKED_PATHS: readonly string[] = [
@@ -52,25 +53,7 @@ const hostSysfs: Mount = {
 /** The mounts of a container, in the order to make them; a caller's own come after. */
 export const defaultMounts = ({ newUser, ownNetwork }: MountSituation): readonly Mount[] => [
   { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
-  {
-    destination: "/dev",
-    type: "tmpfs",
-    source: "tmpfs",
-    options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
-  },
-  {
-    destination: "/dev/pts",
-    type: "devpts",
-    source: "devpts",
-    options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
-  },
-  {
-    destination: "/dev/shm",
-    type: "tmpfs",
-    source: "shm",
-    options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
-  },
-  { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+  ...DEV_MOUNTS,
   newUser && !ownNetwork ? hostSysfs : sysfs,
   {
     destination: "/sys/fs/cgroup",

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -156,7 +157,10 @@ static char **start_ahead(const char *command, char **environment, const char *n
 	int out = fcntl(ends[1], F_DUPFD, 200), in = fcntl(ends[0], F_DUPFD_CLOEXEC, 200);
 	close(ends[0]);
 	close(ends[1]);
-	pid_t engine = out < 0 || in < 0 ? -1 : fork();
+	pid_t self = getpid(), engine = out < 0 || in < 0 ? -1 : fork();
+	/* Killed is the whole command, for who knows only this process. */
+	if (!engine && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != self))
+		_exit(1);
 	if (engine > 0) {
 		close(out);
 		fcntl(in, F_SETFD, 0);

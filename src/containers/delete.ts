@@ -1,5 +1,5 @@
 /** The end of a container: its processes, its cgroups, the poststop hooks, its folder. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isMissing } from "../host/errors.ts";
 import type { Config, IntelRdt } from "../spec/config.ts";
 import type { Status } from "../spec/state.ts";
@@ -26,8 +26,8 @@ export async function deleteContainer(
   options: { readonly force: boolean },
 ): Promise<void> {
   const { store, id, log } = target;
-  // Looked at before the lock: asking for what is not there must leave no lock file.
-  if (!store.exists(id)) {
+  // Looked at before the lock: asking for what is not there must leave no lock file, and takes one that a kill left.
+  if (!store.exists(id) && !existsSync(store.lockPath(id))) {
     if (options.force) return;
     throw notFound(id);
   }

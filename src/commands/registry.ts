@@ -4,6 +4,7 @@ import type { Command, CommandGroup, CommandLoader } from "./command.ts";
 const loaders: Readonly<Record<string, CommandLoader>> = {
   attach: () => import("./attach.ts"),
   checkpoint: () => import("./checkpoint.ts"),
+  checkpoints: () => import("./checkpoints.ts"),
   cp: () => import("./cp.ts"),
   create: () => import("./create.ts"),
   delete: () => import("./delete.ts"),
@@ -29,6 +30,7 @@ const loaders: Readonly<Record<string, CommandLoader>> = {
   state: () => import("./state.ts"),
   stats: () => import("./stats.ts"),
   stop: () => import("./stop.ts"),
+  storage: () => import("./storage.ts"),
   top: () => import("./top.ts"),
   update: () => import("./update.ts"),
   volume: () => import("./volume.ts"),

@@ -3,12 +3,12 @@
  * volume of its own, compared file by file, and only then recorded as moved; what is left to do after that is
  * finished by whatever uses the container next. Killed before, the container is what and where it was.
  */
-import { join } from "node:path";
 import { LxcriError } from "../host/errors.ts";
 import { unmountAll } from "../host/mount-point.ts";
 import { type ContainerId, parseContainerId } from "../spec/container-id.ts";
 import { type Digest, digestOf, hexOf } from "../spec/digest.ts";
 import type { Layer } from "./driver.ts";
+import { finishMove } from "./finish-move.ts";
 import { type MovedVolume, type SnapshotRecord, volumeOf } from "./snapshot-records.ts";
 import type { Storage } from "./storage.ts";
 import { copyLayer, findDifference, syncTrees } from "./tree/sync.ts";
@@ -91,31 +91,6 @@ function refuseDifference(what: string, source: string, target: string): void {
   throw new LxcriError("migration-differs", `${what}: the copy is not the same: ${difference}`, {
     fix: "The new place may lack extended attributes or devices; the container stays where it is.",
   });
-}
-
-/** The last steps of a move whose copy has been verified. Can be repeated. The caller holds the container's lock. */
-export async function finishMove(
-  storage: Storage,
-  id: ContainerId,
-  record: SnapshotRecord,
-  moved: MovedVolume,
-): Promise<SnapshotRecord> {
-  const { records } = storage;
-  const folder = records.folderOf(id);
-  unmountAll(join(folder, "rootfs"));
-  if (!moved.sourceGone) {
-    await storage.driver(record.location).destroy(volumeOf(folder, record));
-    records.write(id, { ...record, moved: { ...moved, sourceGone: true } });
-  }
-  const { location, volume, draft } = moved;
-  const { layers, idMaps } = record;
-  const next: SnapshotRecord = { location, volume, layers, ...(idMaps === undefined ? {} : { idMaps }) };
-  const draftFolder = records.folderOf(draft);
-  unmountAll(join(draftFolder, "rootfs"));
-  await storage.driver(location).moveTo(volumeOf(draftFolder, next), folder);
-  records.write(id, next);
-  records.forget(draft);
-  return next;
 }
 
 /** Copies the layers of a chain that are missing at `to`. */

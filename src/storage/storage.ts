@@ -6,6 +6,7 @@ import type { ContainerId } from "../spec/container-id.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { IdMaps, Layer, LayerDraft, Snapshot, SnapshotDriver, StorageDriver, Usage } from "./driver.ts";
 import { openDriver } from "./drivers.ts";
+import { finishMove } from "./finish-move.ts";
 import { layerMissing } from "./layer-marks.ts";
 import { removeFolders } from "./private-folder.ts";
 import { holding } from "./program.ts";
@@ -137,7 +138,6 @@ export class Storage implements SnapshotDriver {
   async settledRecord(id: ContainerId): Promise<SnapshotRecord | undefined> {
     const record = this.records.find(id);
     if (record?.moved === undefined) return record;
-    const { finishMove } = await import("./migrate.ts");
     return finishMove(this, id, record, record.moved);
   }
 

@@ -21,6 +21,7 @@
 #include "message.h"
 #include "mounts.h"
 #include "process.h"
+#include "protect.h"
 
 /* How long LXC and the stage may be silent, ms. Hooks of the container have no limit but their own. */
 #define SILENCE_MS 60000
@@ -289,6 +290,7 @@ int create_main(int plan_fd, int result_fd, bool ahead)
 	open_descriptors();
 	hooks_log(create.plan);
 	mounts_open(create.plan);
+	protect_open(create.plan);
 	pid_t self = getpid();
 	monitor = fork();
 	if (monitor < 0)

@@ -20,8 +20,8 @@
 #include "message.h"
 #include "namespaces.h"
 #include "process.h"
+#include "program.h"
 #include "relay.h"
-#include "root.h"
 #include "signals.h"
 #include "terminal.h"
 
@@ -112,9 +112,9 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 	process_prepare(process);
 	close(root);
 	process_become(process, socket);
-	const char *file = process_find(process);
-	process_execute(process, file);
-	process_failed(file, errno);
+	const char *file = program_find(process);
+	program_execute(process, file);
+	program_failed(file, errno);
 }
 
 /* The process that runs already when its caller cannot be told of it. */

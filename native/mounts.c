@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "copy.h"
+#include "filesystem.h"
 #include "report.h"
 #include "root.h"
 #include "userns.h"
@@ -109,93 +110,6 @@ void mounts_open(struct plan plan)
 			keep_tree(fd);
 		}
 	}
-	for (struct plan rest = plan; plan_find(&rest, "masked", &record);) {
-		struct stat info;
-		int fd = open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-		if (fd < 0)
-			die_errno("open /dev/null for masked paths");
-		if (fstat(fd, &info) || !S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))
-			die("/dev/null of the host is not the null device: masked paths would show what it holds");
-		keep_tree(fd);
-	}
-}
-
-/* Last line that the kernel wrote about a failed fsconfig or fsmount. */
-static const char *filesystem_log(int context)
-{
-	static char text[512];
-	text[0] = '\0';
-	char line[256];
-	ssize_t size;
-	while ((size = read(context, line, sizeof line - 1)) > 0) {
-		line[size] = '\0';
-		snprintf(text, sizeof text, " (%s)", size > 2 && line[1] == ' ' ? line + 2 : line);
-	}
-	return text;
-}
-
-static void filesystem_failed(int context, const char *type, const char *where, const char *step)
-{
-	int number = errno;
-	const char *said = filesystem_log(context);
-	errno = number;
-	die("mount %s on %s: %s: %s%s", type, where, step, error_text(number), said);
-}
-
-/* Passes one option, `key` or `key=value`; quotes around a value (SELinux contexts) are taken off. */
-static int filesystem_option(int context, char *option)
-{
-	char *value = strchr(option, '=');
-	if (!value)
-		return fsconfig(context, FSCONFIG_SET_FLAG, option, NULL, 0);
-	*value++ = '\0';
-	size_t length = strlen(value);
-	if (length >= 2 && value[0] == '"' && value[length - 1] == '"') {
-		value[length - 1] = '\0';
-		value++;
-	}
-	return fsconfig(context, FSCONFIG_SET_STRING, option, value, 0);
-}
-
-int filesystem_mount(const char *type, const char *source, uint64_t attributes, const char *data, const char *where)
-{
-	int context = fsopen(type, FSOPEN_CLOEXEC);
-	if (context < 0)
-		die_errno("mount %s on %s: file system type", type, where);
-	if (source && *source && fsconfig(context, FSCONFIG_SET_STRING, "source", source, 0))
-		filesystem_failed(context, type, where, source);
-	char *options = strdup(data ? data : "");
-	if (!options)
-		die("out of memory");
-	bool quoted = false;
-	for (char *at = options, *start = options;; at++) {
-		if (*at == '"')
-			quoted = !quoted;
-		if (*at && (*at != ',' || quoted))
-			continue;
-		bool last = !*at;
-		*at = '\0';
-		char shown[256];
-		snprintf(shown, sizeof shown, "option %s", start);
-		if (*start && filesystem_option(context, start))
-			filesystem_failed(context, type, where, shown);
-		start = at + 1;
-		if (last)
-			break;
-	}
-	free(options);
-	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-		filesystem_failed(context, type, where, "create");
-	int fd = fsmount(context, FSMOUNT_CLOEXEC, (unsigned int)attributes);
-	if (fd < 0)
-		filesystem_failed(context, type, where, "mount");
-	close(context);
-	return fd;
-}
-
-int mount_move(int tree, int target)
-{
-	return move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 /* Files of procfs that may be covered by a bind: what lxcfs and its like provide. */
@@ -225,12 +139,6 @@ static int target_open(int root, const char *dest, enum kind kind)
 	return target;
 }
 
-static enum kind kind_of(int fd)
-{
-	struct stat info;
-	return !fstat(fd, &info) && S_ISDIR(info.st_mode) ? KIND_DIRECTORY : KIND_FILE;
-}
-
 /*
  * A mount's place in mountinfo follows its age, and a source opened on the host is older than all that the container
  * mounts: a copy made once it is in the container's namespace takes its turn. What cannot be copied stays.
@@ -250,7 +158,7 @@ static void renew(int tree, int target, const char *dest)
 static void place_tree(int tree, struct plan mount, int root, bool early)
 {
 	const char *dest = plan_get(mount, "dest");
-	int target = target_open(root, dest, kind_of(tree));
+	int target = target_open(root, dest, root_kind(tree));
 	refuse_over_proc(target, dest, false);
 	if (mount_move(tree, target))
 		die_errno("mount %s on %s", plan_get(mount, "source"), dest);
@@ -360,144 +268,5 @@ void mounts_place(struct plan plan, int root)
 		} else if (!strcmp(record.key, "device")) {
 			place_device(item, root);
 		}
-	}
-}
-
-/* True where path is dest or lies below it. */
-static bool covers(const char *dest, const char *path, bool below)
-{
-	size_t length = strlen(dest);
-	while (length > 1 && dest[length - 1] == '/')
-		length--;
-	if (length == 1 && dest[0] == '/')
-		return below || !strcmp(path, "/");
-	return !strncmp(dest, path, length) && (path[length] == '\0' || (below && path[length] == '/'));
-}
-
-/* The propagation that the plan asks for at this mount point, innermost mount last. */
-static uint64_t wanted_propagation(struct plan plan, const char *path)
-{
-	uint64_t wanted = MS_PRIVATE;
-	struct record record;
-	const char *top = plan_get(plan, "root-propagation");
-	if (top && !strcmp(path, "/"))
-		wanted = strtoull(top, NULL, 0);
-	else if (top && strtoull(top, NULL, 0) & MS_REC)
-		wanted = strtoull(top, NULL, 0);
-	for (struct plan rest = plan; plan_next(&rest, &record);) {
-		if (strcmp(record.key, "bind") && strcmp(record.key, "filesystem") && strcmp(record.key, "late-bind"))
-			continue;
-		struct plan mount = plan_nested(record);
-		const char *dest = plan_get(mount, "dest");
-		if (!covers(dest, path, true))
-			continue;
-		bool given = false;
-		struct record one;
-		for (struct plan list = mount; plan_find(&list, "propagation", &one);) {
-			uint64_t type = strtoull(one.value, NULL, 0);
-			if (covers(dest, path, type & MS_REC)) {
-				wanted = type;
-				given = true;
-			}
-		}
-		if (!given)
-			wanted = MS_PRIVATE;
-	}
-	return wanted & ~(uint64_t)MS_REC;
-}
-
-/* Undoes mountinfo's octal escapes in place. */
-static void unescape(char *text)
-{
-	char *to = text;
-	for (char *from = text; *from; to++) {
-		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
-			*to = (char)(((from[1] - '0') << 6) | ((from[2] - '0') << 3) | (from[3] - '0'));
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = '\0';
-}
-
-void mounts_propagate(struct plan plan, int host_proc)
-{
-	struct record record;
-	bool simple = !plan_get(plan, "root-propagation");
-	for (struct plan rest = plan; simple && plan_next(&rest, &record);)
-		if (!strcmp(record.key, "bind") || !strcmp(record.key, "filesystem") || !strcmp(record.key, "late-bind"))
-			simple = !plan_get(plan_nested(record), "propagation");
-	if (simple) {
-		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-			die_errno("make the container's mounts private");
-		return;
-	}
-	int fd = openat(host_proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
-	FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!list)
-		die_errno("read the container's mounts");
-	char *line = NULL;
-	size_t size = 0;
-	while (getline(&line, &size, list) > 0) {
-		char point[PATH_MAX];
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) != 1)
-			continue;
-		unescape(point);
-		uint64_t type = wanted_propagation(plan, point);
-		if (mount(NULL, point, NULL, (unsigned long)type, NULL) && errno != EINVAL && errno != ENOENT)
-			die_errno("set propagation of %s", point);
-	}
-	free(line);
-	fclose(list);
-}
-
-static void mask(int root, const char *path, int null, const char *data)
-{
-	int target = root_open(root, path, O_PATH);
-	if (target < 0) {
-		if (errno != ENOENT && errno != ENOTDIR)
-			die_errno("mask %s", path);
-		return;
-	}
-	int cover = null;
-	if (kind_of(target) == KIND_DIRECTORY)
-		cover = filesystem_mount("tmpfs", "tmpfs", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, data, path);
-	if (mount_move(cover, target))
-		die_errno("mask %s", path);
-	if (cover != null)
-		close(cover);
-	close(target);
-}
-
-static void make_readonly(int root, const char *path)
-{
-	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY };
-	int target = root_open(root, path, O_PATH);
-	if (target < 0) {
-		if (errno != ENOENT && errno != ENOTDIR)
-			die_errno("make %s read-only", path);
-		return;
-	}
-	int tree = open_tree(target, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) ||
-	    mount_move(tree, target))
-		die_errno("make %s read-only", path);
-	close(tree);
-	close(target);
-}
-
-void mounts_protect(struct plan plan, int root)
-{
-	struct record record;
-	const char *label = plan_get(plan, "mask-data");
-	/* The trees of the masks were opened last: binds and devices were taken in the mount hook's process. */
-	tree_at = tree_count - plan_count(plan, "masked");
-	for (struct plan rest = plan; plan_find(&rest, "readonly", &record);)
-		make_readonly(root, record.value);
-	for (struct plan rest = plan; plan_find(&rest, "masked", &record);) {
-		int null = take_tree();
-		mask(root, record.value, null, label);
-		close(null);
 	}
 }

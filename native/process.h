@@ -26,14 +26,5 @@ void process_prepare(struct plan process);
 void process_become(struct plan process, int socket);
 /* Loads a filter that no_new_privs allows late: call directly before execve. */
 void process_filter_late(struct plan process);
-/* The file to execute, looked up in the container's PATH; dies with the texts that runc's callers match. */
-const char *process_find(struct plan process);
-/*
- * Executes `file`; returns only on failure, with errno set. Descriptors above 2 + preserve are closed before, but for
- * the one of report_to, which execve closes.
- */
-void process_execute(struct plan process, const char *file);
-/* The error of a failed execve, in the words that callers match. */
-_Noreturn void process_failed(const char *file, int number);
 
 #endif

@@ -141,6 +141,12 @@ int link_at(const char *target, int directory, const char *name)
 	return (int)syscall(SYS_symlinkat, target, directory, name);
 }
 
+enum kind root_kind(int fd)
+{
+	struct stat info;
+	return !fstat(fd, &info) && S_ISDIR(info.st_mode) ? KIND_DIRECTORY : KIND_FILE;
+}
+
 bool on_filesystem(int fd, long magic)
 {
 	struct statfs info;

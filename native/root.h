@@ -18,6 +18,8 @@ int root_make(int root, const char *path, enum kind kind);
 int root_parent(int root, const char *path, const char **name);
 /* symlinkat(2) itself: the name is LXC's in this program (lxc.c). */
 int link_at(const char *target, int directory, const char *name);
+/* What fd is a mount point for. */
+enum kind root_kind(int fd);
 /* True where fd lies on a file system of this magic number (statfs(2)). */
 bool on_filesystem(int fd, long magic);
 

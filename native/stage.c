@@ -17,12 +17,15 @@
 
 #include "create.h"
 #include "descriptors.h"
+#include "filesystem.h"
 #include "hooks.h"
 #include "label.h"
 #include "message.h"
 #include "mounts.h"
 #include "process.h"
-#include "root.h"
+#include "program.h"
+#include "propagation.h"
+#include "protect.h"
 #include "signals.h"
 #include "terminal.h"
 
@@ -148,12 +151,12 @@ void stage_run(struct create *create)
 	if (plan_get(plan, "loopback"))
 		loopback_up();
 	set_names(plan);
-	mounts_propagate(plan, create->proc);
+	propagation_apply(plan, create->proc);
 	if (plan_get(process, "terminal"))
 		terminal_take(process, root, create->inner, true);
 	set_sysctls(create);
 	process_make_cwd(process, root);
-	mounts_protect(plan, root);
+	protect_apply(plan, root);
 	seal_root(plan, root);
 	if (create->mounts >= 0)
 		root = move_tree(create, root);
@@ -174,7 +177,7 @@ void stage_run(struct create *create)
 	free(keep);
 
 	process_become(process, create->inner);
-	const char *file = process_find(process);
+	const char *file = program_find(process);
 	if (message_send(create->inner, 'R', "", -1))
 		_exit(1);
 	close(create->inner);
@@ -182,6 +185,6 @@ void stage_run(struct create *create)
 	report_to(create->result);
 	wait_for_start(create->start);
 	hooks_run(plan, "startContainer", getpid(), "created", false);
-	process_execute(process, file);
-	process_failed(file, errno);
+	program_execute(process, file);
+	program_failed(file, errno);
 }

@@ -11,8 +11,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "filesystem.h"
 #include "message.h"
-#include "mounts.h"
 #include "root.h"
 
 static int open_master(int root)

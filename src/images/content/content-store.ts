@@ -24,6 +24,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { errnoOf, isMissing, LxcriError } from "../../host/errors.ts";
 import { type FileLock, lockFile, tryLockFile } from "../../host/file-lock.ts";
+import { bytesPassed } from "../../host/garbage.ts";
 import { writeAt } from "../../host/write-at.ts";
 import { type Digest, Hasher, hexOf, isDigest } from "../../spec/digest.ts";
 import { makeDataRoot, makeFolder, PRIVATE } from "../../storage/private-folder.ts";
@@ -248,6 +249,7 @@ export class ContentStore {
           await writeAt(fd, piece, length);
           hasher.update(piece);
           length += piece.length;
+          bytesPassed(piece.length);
           progress(length);
         }
       }

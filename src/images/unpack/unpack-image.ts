@@ -38,7 +38,7 @@ export interface UnpackContext {
 }
 
 /** Layers in work at a time: network and decompression overlap, memory stays small. */
-const PARALLEL = 4;
+const PARALLEL = 3;
 
 /** First come, first served. */
 class Slots {

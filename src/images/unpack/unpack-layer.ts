@@ -2,6 +2,7 @@
 import { statfsSync } from "node:fs";
 import { close, openDirectory } from "../../host/at.ts";
 import { errnoOf } from "../../host/errors.ts";
+import { bytesPassed } from "../../host/garbage.ts";
 import { type Digest, Hasher } from "../../spec/digest.ts";
 import { Budget, type LayerLimits } from "./budget.ts";
 import { decompress } from "./decompress.ts";
@@ -62,6 +63,7 @@ export async function unpackLayer(layer: LayerToUnpack, folder: string): Promise
       hasher.update(piece);
       reader.push(piece);
       await extractor.settle();
+      bytesPassed(piece.length);
     }
     // a digest proves more than an end marker
     reader.end(layer.diffId === undefined);

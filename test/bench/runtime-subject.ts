@@ -91,7 +91,7 @@ export class RuntimeSubject {
         ...["--log-path", `k8s-file:${at("log")}`, "--exit-dir", this.#folder],
         ...["--socket-dir-path", this.#folder],
       ],
-      { stdio: ["ignore", "ignore", "inherit"] },
+      { stdio: ["ignore", "ignore", "inherit"], cwd: this.#folder },
     );
     if (exitCode !== 0) throw new Error(`conmon ended with status ${exitCode}`);
     const conmon = Number(readFileSync(at("conmon"), "utf8"));

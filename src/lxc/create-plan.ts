@@ -100,7 +100,7 @@ export function planCreate(input: CreatePlanInput): Plan {
     .add("mask-data", input.mounts.mountLabel ? `context="${input.mounts.mountLabel}"` : undefined);
   addTime(plan, config);
   // LXC makes a new cgroup namespace where it should join one.
-  plan.add("cgroup-namespace", namespaceOf(config, "cgroup")?.path);
+  plan.add("cgroup-namespace", namespaceOf(config, "cgroup")?.path || undefined);
   if (!makesNamespace(config, "mount")) {
     plan
       .add("mount-namespace", namespaceOf(config, "mount")?.path ?? "/proc/self/ns/mnt")

@@ -7,11 +7,13 @@ import type { LaunchRequest } from "../containers/launched/request.ts";
 import { stateOfLaunched } from "../containers/launched/status.ts";
 import { type FileLock, tryLockFile } from "../host/file-lock.ts";
 import { type Image, obtainImage } from "../images/obtain.ts";
+import { parseCheckpointReference } from "./checkpoint-reference.ts";
 import type { Command, Invocation } from "./command.ts";
 import { Foreground } from "./foreground.ts";
 import { ProgressView } from "./image-progress.ts";
 import { launchFlags, launchRequest } from "./launch-flags.ts";
 import { jsonFlag, launchedContext } from "./launched.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** ms that the removal of an ended container may take. */
 const REMOVE_TIMEOUT = 30_000;
@@ -28,22 +30,32 @@ The container is unprivileged: root in it is an ordinary user of the host. It ha
 capabilities, and no network but loopback unless --network says otherwise. It goes on when we are ended;
 ctrl-p ctrl-q leaves one with a terminal. Flags come before IMAGE.`,
   args: "IMAGE [--] [COMMAND [ARG...]]",
-  arity: [1, Number.POSITIVE_INFINITY],
+  arity: [0, Number.POSITIVE_INFINITY],
   inOrder: true,
   flags: [
     ...launchFlags,
+    {
+      name: "from",
+      kind: "string",
+      value: "CONTAINER[@CHECKPOINT]",
+      summary: "in place of IMAGE: clone a container's checkpoint, and run it detached as that was run",
+    },
     { name: "insecure", kind: "boolean", summary: "allow a registry without TLS that is not on loopback" },
     jsonFlag,
   ],
   examples: [
     "launch --rm -it docker.io/library/alpine sh",
     "launch -d --name web --memory 256m --cpus 1.5 registry.example.org/web:2",
+    "launch --from web@1767225600 --name web2",
     "launch -d --name db -v dbdata:/var/lib/db -e DB_USER=me oci:/srv/images/db",
     "launch -d --name ct --nesting tar:/var/lib/vz/template/cache/debian-12-standard.tar.zst",
   ],
   async run(invocation) {
     const { args, flags, globals, io } = invocation;
-    const [source = "", ...rest] = args;
+    const from = flags.string("from");
+    if (from !== undefined) return await launchClone(from, invocation);
+    const [source, ...rest] = args;
+    if (source === undefined) throw new UsageError('"launch" needs an IMAGE, or --from');
     const request = launchRequest(flags, rest[0] === "--" ? rest.slice(1) : rest, io);
     // Before the download, not after.
     if (request.name !== undefined) parseName(request.name);
@@ -67,6 +79,22 @@ ctrl-p ctrl-q leaves one with a terminal. Flags come before IMAGE.`,
     return code;
   },
 };
+
+async function launchClone(from: string, invocation: Invocation): Promise<number> {
+  const { args, flags, io } = invocation;
+  if (args.length > 0) throw new UsageError("launch: --from stands in place of an IMAGE and its command");
+  const other = launchFlags.find(({ name }) => !["name", "detach"].includes(name) && flags.given(name));
+  if (other !== undefined)
+    throw new UsageError(`launch: --${other.name} cannot go with --from: a clone is as its source`);
+  const { id, number } = parseCheckpointReference(from);
+  const { launchFrom } = await import("../containers/checkpoint/clone.ts");
+  const source = { name: id, ...(number === undefined ? {} : { number }) };
+  const context = launchedContext(invocation);
+  const record = await launchFrom(context, source, flags.string("name"));
+  const state = stateOfLaunched(context.launched, record);
+  io.stdout(flags.boolean("json") ? `${JSON.stringify(state)}\n` : `${record.name}\n`);
+  return 0;
+}
 
 async function obtain(source: string, { flags, globals, io }: Invocation): Promise<Image> {
   using view = new ProgressView(flags.boolean("json") ? () => {} : io.stderr, isatty(2));

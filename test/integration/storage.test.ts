@@ -41,6 +41,18 @@ test("a running container is kept, put back, sent, moved and removed", async () 
   expect(await world.ok("list")).toContain("running");
   await write("three");
 
+  const clone = `${world.prefix}cl`;
+  const began = performance.now();
+  expect(await world.ok("launch", "--from", first, "--name", clone)).toBe(`${clone}\n`);
+  expect(performance.now() - began).toBeLessThan(2000);
+  expect(await world.ok("exec", clone, "sh", "-c", "cat /state; hostname; cat /etc/hostname")).toBe(
+    `one\n${clone}\n${clone}\n`,
+  );
+  await world.ok("rm", "--force", clone);
+  expect(await world.leftovers(clone)).toEqual([]);
+  const twice = await world.run(["launch", "--from", first, "--name", name]);
+  expect([twice.exitCode, twice.stderr]).toEqual([1, expect.stringContaining("already exists")]);
+
   const running = await world.run(["restore", name]);
   expect([running.exitCode, running.stderr]).toEqual([1, expect.stringContaining("not stopped: running")]);
   const moving = await world.run(["storage", "migrate", "--to", "overlay", name]);
@@ -94,6 +106,10 @@ test("what people type wrong is said", async () => {
     [["checkpoints", "prune", "x"], "--keep N is missing"],
     [["checkpoints", "ls", "nobody"], "has no file system"],
     [["checkpoints", "send", "nobody", world.at("f")], "has no file system"],
+    [["launch"], "needs an IMAGE, or --from"],
+    [["launch", "--from", "nobody@1"], "does not exist"],
+    [["launch", "--from", "nobody@1", "--memory", "1m"], "--memory cannot go with --from"],
+    [["launch", "--from", "nobody@1", "image"], "stands in place of an IMAGE"],
     [["checkpoint", "--image-path", "/x", "nobody"], "does not exist"],
   ];
   for (const [args, message] of wrong) {

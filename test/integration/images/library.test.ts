@@ -313,3 +313,56 @@ describe("templates", () => {
     expect((await room.run("convert", `tar:${room.at("empty")}`, "x:1")).stderr).toContain("is empty");
   });
 });
+
+describe("what does not fit", () => {
+  test("another platform's image is refused, a mistyped one is told", async () => {
+    await using room = new ImageRoom();
+    const arm = buildImage(room.at("arm"), { layers: [[{ name: "a", data: "a" }]], architecture: "arm64" });
+    await pushLayout(arm.dir, arm.tag, registry, "other/arm:1");
+    const name = `${registry.host}/other/arm:1`;
+    expect((await room.run("pull", name)).stderr).toContain("made for linux/arm64");
+    await room.image("pull", "--platform", "linux/arm64/v8", name);
+    expect((await room.json("ls"))[0].platform).toBe("linux/arm64");
+    expect((await room.run("pull", "--platform", "arm64", name)).stderr).toContain("OS/ARCH");
+  });
+
+  test("an archive is not pushed, and a damaged image is told before anything is sent", async () => {
+    await using room = new ImageRoom();
+    const archive = await room.run("push", "docker-archive:x.tar", `${registry.host}/x:1`);
+    expect(archive.stderr).toContain("Import it first");
+    const id = await imported(room, first, "app:1");
+    for (const [content, why] of [
+      ["{}", "is damaged on disk"],
+      [undefined, "is not in this data root"],
+    ] as const) {
+      const config = join(room.dataRoot, "content/blobs/sha256", id.slice(7));
+      if (content === undefined) rmSync(config, { force: true });
+      else writeFileSync(config, content);
+      expect((await room.run("push", "app:1", `${registry.host}/never/came:1`)).stderr).toContain(why);
+      expect((await room.run("inspect", "app:1")).code).toBe(1);
+    }
+    expect((await fetch(`http://${registry.host}/v2/never/came/manifests/1`)).status).toBe(404);
+    expect((await room.json("ls")).length).toBe(1);
+    await imported(room, first, "app:1");
+    await room.image("push", "app:1", `${registry.host}/then/came:1`);
+  });
+
+  test("an archive that is no layout, or cut off, is told", async () => {
+    await using room = new ImageRoom();
+    await imported(room, first, "app:1");
+    await room.image("export", "app:1", `oci-archive:${room.at("whole.tar")}`);
+    const whole = readFileSync(room.at("whole.tar"));
+    for (const length of [0, 1000, whole.length >> 1]) {
+      writeFileSync(room.at("part.tar"), whole.subarray(0, length));
+      const { code, stderr } = await room.run("import", `oci-archive:${room.at("part.tar")}`, "part:1");
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/tar|index\.json/)]);
+    }
+    expect((await room.json("ls")).length).toBe(1);
+    expect((await room.run("import", "oci-archive:none.tar", "x:1")).stderr).toContain("no such file");
+    await runChecked(["gzip", "--fast", room.at("whole.tar")]);
+    expect(await room.image("import", `oci-archive:${room.at("whole.tar.gz")}`, "gz:1")).toBe(
+      first.configDigest,
+    );
+    expect(readdirSync(join(room.dataRoot, "content/ingest"))).toEqual([]);
+  });
+});

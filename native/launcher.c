@@ -199,6 +199,11 @@ int main(int argc, char **argv, char **environment)
 		;
 	if (null >= 0)
 		close(null);
+	/* Who ignores its children cannot wait for them; and nobody could end a command that the caller's mask holds. */
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGCHLD, SIG_DFL);
 	/* The engine does not start in a directory that has been removed. */
 	if (!getcwd(here, sizeof here) && chdir("/"))
 		return 1;

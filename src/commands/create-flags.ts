@@ -74,13 +74,16 @@ export function createOptions({ args, flags, globals, io, log, store }: Invocati
   };
   const configPath = flags.string("config");
   const bundle = path("bundle") ?? io.cwd;
+  const ends = processEnds({ flags, io });
+  const listenFds = listenedFds(io.env);
   return {
     store,
     log,
     id: args[0] ?? "",
     bundle,
     ...(configPath === undefined ? {} : { configPath: resolve(bundle, configPath) }),
-    ...processEnds({ flags, io }),
+    ...ends,
+    ...(listenFds > 0 ? { listenFds, preserveFds: listenFds + ends.preserveFds } : {}),
     noPivot: flags.boolean("no-pivot"),
     noNewKeyring: flags.boolean("no-new-keyring"),
     cgroupManager: globals.cgroupManager,
@@ -107,4 +110,11 @@ export function processEnds({
     if (value !== undefined && value !== "") paths[property] = resolve(io.cwd, value);
   }
   return { ...paths, preserveFds };
+}
+
+/** Sockets that the service manager gave to this command, whose process may be our parent; they come before others. */
+function listenedFds(env: Readonly<Record<string, string | undefined>>): number {
+  const ours = [process.pid, process.ppid].includes(Number(env.LISTEN_PID));
+  const count = Number(env.LISTEN_FDS);
+  return ours && Number.isSafeInteger(count) && count > 0 ? count : 0;
 }

@@ -198,6 +198,7 @@ async function build(
     userNamespace,
     seccompCache: `${store.root}/seccomp`,
     preserveFds: options.preserveFds,
+    listenFds: options.listenFds,
     log,
   });
   const plan = planCreate({

@@ -14,6 +14,7 @@ export interface DecisionContext {
   /** Folder of compiled seccomp filters. */
   readonly seccompCache: string;
   readonly preserveFds: number;
+  readonly listenFds?: number | undefined;
   readonly log: Logger;
 }
 
@@ -45,6 +46,7 @@ export async function decideProcess(
     rlimits: rlimits.value,
     ...(oomScore.value === undefined ? {} : { oomScoreAdj: oomScore.value }),
     preserveFds: context.preserveFds,
+    listenFds: context.listenFds,
     ...(seccomp === undefined ? {} : { seccomp }),
   };
 }

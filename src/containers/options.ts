@@ -28,6 +28,8 @@ export interface CreateOptions extends ContainerTarget, ProcessEnds {
   readonly bundle: string;
   /** Absolute path of the config where it is not `<bundle>/config.json`. */
   readonly configPath?: string;
+  /** How many of the inherited descriptors, the first ones, the process is told of as its sockets (sd_listen_fds(3)). */
+  readonly listenFds?: number;
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly cgroupManager: CgroupManager;

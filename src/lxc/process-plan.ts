@@ -30,6 +30,8 @@ export interface ProcessDecisions {
   readonly oomScoreAdj?: number;
   /** How many descriptors from 3 up stay open. */
   readonly preserveFds: number;
+  /** How many of them, the first ones, are sockets to serve (sd_listen_fds(3)). */
+  readonly listenFds?: number | undefined;
 }
 
 /** The plan of a process. `linux` gives what the container's config sets for all its processes. */
@@ -38,6 +40,7 @@ export function planProcess(process: Process, linux: Linux | undefined, decided:
   const plan = new Plan()
     .addAll("arg", process.args)
     .addAll("env", process.env)
+    .addAll("env", decided.listenFds ? [`LISTEN_FDS=${decided.listenFds}`, "LISTEN_PID=1"] : [])
     .add("cwd", process.cwd)
     .add("uid", user.uid)
     .add("gid", user.gid)

@@ -10,7 +10,7 @@ import { type Outcome, Playground } from "./playground.fixture.ts";
 
 const every = process.env.LXCRI_FAULTS === "all";
 /** Steps that a sample takes of each operation and victim. */
-const SAMPLE = 14;
+const SAMPLE = 20;
 const victims = ["caller", "first", "all"] as const;
 type Victim = (typeof victims)[number];
 

@@ -189,17 +189,15 @@ export class Playground implements AsyncDisposable {
     });
   }
 
+  /** Who has no arguments left has no memory left: it has ended, and waits for its parent or its namespace. */
   #processes(): string[] {
     return readdirSync("/proc")
       .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
       .flatMap((pid) => {
-        const groups = text(`/proc/${pid}/cgroup`);
         const args = text(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
-        const cwd = link(`/proc/${pid}/cwd`);
-        const ours = [groups, args, cwd].some((shown) => shown.includes(this.word));
-        return ours && !/ Z /.test(text(`/proc/${pid}/stat`))
-          ? [`process ${pid} ${args || text(`/proc/${pid}/comm`)}`]
-          : [];
+        const shown = [args, text(`/proc/${pid}/cgroup`), link(`/proc/${pid}/cwd`)];
+        const ours = args !== "" && shown.some((one) => one.includes(this.word));
+        return ours ? [`process ${pid} ${args}`] : [];
       });
   }
 

@@ -110,11 +110,12 @@ export async function receiveCheckpoint(
       layers: header.layers.every((each) => driver.hasLayer(each)) ? header.layers : [],
       ...(header.idMaps === undefined ? {} : { idMaps: header.idMaps }),
     };
-    records.write(id, record);
+    records.write(id, { ...record, unfinished: true });
     const volume = volumeOf(records.folderOf(id), record);
     try {
       const receiver = await driver.receive(volume, header.number);
       await feed(receiver, reader.frames());
+      records.write(id, record);
       return { header, snapshot: await storage.mountLocked(id, record) };
     } catch (error) {
       unmountAll(join(volume.folder, "rootfs"));

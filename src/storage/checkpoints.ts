@@ -127,8 +127,9 @@ export class Checkpoints {
         layers,
         ...(idMaps === undefined ? {} : { idMaps }),
       };
-      records.write(to, copy);
+      records.write(to, { ...copy, unfinished: true });
       await driver.cloneCheckpoint(volume, found, volumeOf(records.folderOf(to), copy));
+      records.write(to, copy);
       return this.#storage.mountLocked(to, copy);
     });
   }

@@ -198,6 +198,7 @@ describe("SIGKILL", () => {
       file,
       `import { openStorage } from ${JSON.stringify(join(import.meta.dir, "storage.ts"))};
        import { migrateContainer } from ${JSON.stringify(join(import.meta.dir, "migrate.ts"))};
+       import { Checkpoints } from ${JSON.stringify(join(import.meta.dir, "checkpoints.ts"))};
        const storage = openStorage(${JSON.stringify(data.path)});
        await Bun.stdin.text();
        ${body}`,
@@ -233,6 +234,47 @@ describe("SIGKILL", () => {
     expect(killed).toBeGreaterThan(2);
     for (const chainId of [...CHAIN].reverse()) await storage.removeLayer(chainId, place.location);
   });
+
+  test.each(places)(
+    "at any moment of a checkpoint, a restore or a clone on %s leaves all or nothing",
+    async (_, make) => {
+      await using place = await make();
+      const { migrateLayers } = await import("./migrate.ts");
+      await migrateLayers(storage, CHAIN, "overlay", place.location, silent);
+      const { rootfs } = await storage.prepareAt(place.location, id("k"), CHAIN, MAPS);
+      const checkpoints = new Checkpoints(storage);
+      writeFileSync(join(rootfs, "state"), "kept");
+      await checkpoints.take(id("k"), 1);
+      let killed = 0;
+      for (const [i, ms] of [1, 3, 6, 10, 15, 25, 40, 80].entries()) {
+        writeFileSync(join(rootfs, "state"), "changed");
+        if (await killedAfter(ms, `await new Checkpoints(storage).take("k", ${100 + i});`)) killed += 1;
+        const restore = `await new Checkpoints(storage).restore("k", { number: 1, discardNewer: true });`;
+        if (await killedAfter(ms, restore)) killed += 1;
+        // waits for what the killed one had begun
+        await storage.remount(id("k"));
+        for (const number of (await checkpoints.list(id("k"))).reverse()) {
+          await checkpoints.restore(id("k"), { number, discardNewer: true });
+          expect(readFileSync(join(rootfs, "state"), "utf8")).toBe(number === 1 ? "kept" : "changed");
+        }
+        if (await killedAfter(ms, `await new Checkpoints(storage).clone("k", 1, "copy");`)) killed += 1;
+        await repair(storage, { dryRun: false });
+        const left = storage.list().find((each) => each.id === id("copy"));
+        if (left !== undefined) {
+          const { rootfs: whole } = await storage.remount(left.id);
+          expect(readFileSync(join(whole, "state"), "utf8")).toBe("kept");
+        }
+        await storage.remove(id("copy"));
+        const copy = await checkpoints.clone(id("k"), 1, id("copy"));
+        expect(readFileSync(join(copy.rootfs, "state"), "utf8")).toBe("kept");
+        await storage.remove(id("copy"));
+      }
+      expect(killed).toBeGreaterThan(3);
+      await storage.remove(id("k"));
+      expect((await storage.driver(place.location).volumes()) ?? []).toEqual([]);
+      for (const chainId of [...CHAIN].reverse()) await storage.removeLayer(chainId, place.location);
+    },
+  );
 
   test.each(places.slice(1))(
     "at any moment of a migration from overlay to %s and back loses nothing",

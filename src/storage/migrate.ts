@@ -9,6 +9,7 @@ import { type ContainerId, parseContainerId } from "../spec/container-id.ts";
 import { type Digest, digestOf, hexOf } from "../spec/digest.ts";
 import type { Layer } from "./driver.ts";
 import { finishMove } from "./finish-move.ts";
+import { holding } from "./program.ts";
 import { type MovedVolume, type SnapshotRecord, volumeOf } from "./snapshot-records.ts";
 import type { Storage } from "./storage.ts";
 import { copyLayer, findDifference, syncTrees } from "./tree/sync.ts";
@@ -32,19 +33,31 @@ export async function migrateContainer(
   to: string,
   report: Report,
 ): Promise<void> {
-  await storage.exclusive(id, async () => {
-    await storage.settledRecord(id);
-    const record = storage.records.load(id);
-    if (record.location === to) return;
-    await refuseCheckpoints(storage, id, record);
-    await migrateLayers(storage, record.layers, record.location, to, report);
-    report(`container ${id}: copying to ${to}`);
-    const moved = await copyContainer(storage, id, record, to);
-    report(`container ${id}: verified`);
-    const next = { ...record, moved };
-    storage.records.write(id, next);
-    await finishMove(storage, id, next, moved);
-  });
+  const work = () =>
+    storage.exclusive(id, async () => {
+      await storage.settledRecord(id);
+      const record = storage.records.load(id);
+      if (record.location === to) return;
+      await refuseCheckpoints(storage, id, record);
+      await migrateLayers(storage, record.layers, record.location, to, report);
+      report(`container ${id}: copying to ${to}`);
+      const moved = await copyContainer(storage, id, record, to);
+      report(`container ${id}: verified`);
+      const next = { ...record, moved };
+      storage.records.write(id, next);
+      await finishMove(storage, id, next, moved);
+    });
+  await alone(storage, work);
+}
+
+/** One migration at a time: its drafts are safe from `storage repair`. */
+async function alone(storage: Storage, work: () => Promise<void>): Promise<void> {
+  const lock = await storage.records.lockMigration();
+  try {
+    await holding(lock, work);
+  } finally {
+    lock.release();
+  }
 }
 
 async function refuseCheckpoints(storage: Storage, id: ContainerId, record: SnapshotRecord): Promise<void> {
@@ -116,6 +129,24 @@ export async function migrateLayers(
   }
 }
 
+/** Compares what a container would see. */
+async function compareChains(
+  storage: Storage,
+  chain: readonly Digest[],
+  from: string,
+  to: string,
+): Promise<void> {
+  const [here, there] = [draftOf(`${from} ${chain.at(-1)}`), draftOf(`${to} ${chain.at(-1)}`)];
+  try {
+    const old = await storage.prepareAt(from, here, chain);
+    const copy = await storage.prepareAt(to, there, chain);
+    refuseDifference(`layer ${chain.at(-1)}`, old.rootfs, copy.rootfs);
+  } finally {
+    await storage.remove(here);
+    await storage.remove(there);
+  }
+}
+
 /** Chains of layers that no other layer stands on, lowest first. */
 export function chainsOf(layers: readonly Layer[]): Digest[][] {
   const known = new Map(layers.map((layer) => [layer.chainId, layer]));
@@ -144,15 +175,7 @@ export async function migrateAllLayers(
   const chains = chainsOf(storage.driver(from).layers());
   for (const chain of chains) {
     await migrateLayers(storage, chain, from, to, report);
-    const [here, there] = [draftOf(`${from} ${chain.at(-1)}`), draftOf(`${to} ${chain.at(-1)}`)];
-    try {
-      const old = await storage.prepareAt(from, here, chain);
-      const copy = await storage.prepareAt(to, there, chain);
-      refuseDifference(`layer ${chain.at(-1)}`, old.rootfs, copy.rootfs);
-    } finally {
-      await storage.remove(here);
-      await storage.remove(there);
-    }
+    await alone(storage, () => compareChains(storage, chain, from, to));
   }
   // overlay and pve have their layers in the same folders
   const shared = (location: string): boolean => location === "overlay" || location.startsWith("pve:");

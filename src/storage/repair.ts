@@ -35,8 +35,14 @@ export async function repair(storage: Storage, options: { readonly dryRun: boole
     if (records.find(id)?.moved === undefined) continue;
     await put("move-unfinished", id, () => storage.exclusive(id, () => storage.settledRecord(id)));
   }
+  const migration = await records.lockMigration();
+  try {
+    for (const id of records.list()) if (isDraft(id)) await put("draft-left", id, () => storage.remove(id));
+  } finally {
+    migration.release();
+  }
   for (const id of records.list()) {
-    if (isDraft(id) && !(await isInWork(storage, id))) await put("draft-left", id, () => storage.remove(id));
+    if (await isLeftUnfinished(storage, id)) await put("draft-left", id, () => storage.remove(id));
   }
   for (const location of locationsOf(storage)) {
     const driver = storage.driver(location);
@@ -62,9 +68,10 @@ export async function repair(storage: Storage, options: { readonly dryRun: boole
   return found;
 }
 
-/** A migration holds the lock of the container that it copies, not the draft's. */
-async function isInWork(storage: Storage, draft: ContainerId): Promise<boolean> {
-  return storage.records.list().some((id) => storage.records.find(id)?.moved?.draft === draft);
+/** Whoever makes it holds its lock. */
+async function isLeftUnfinished(storage: Storage, id: ContainerId): Promise<boolean> {
+  if (storage.records.find(id)?.unfinished !== true) return false;
+  return storage.exclusive(id, async () => storage.records.find(id)?.unfinished === true);
 }
 
 /** All locations that something is recorded in. */

@@ -23,6 +23,8 @@ export interface SnapshotRecord {
   readonly volume: string;
   readonly layers: readonly Digest[];
   readonly idMaps?: IdMaps;
+  /** It is being made from a checkpoint; without its maker's lock it is what a kill left. */
+  readonly unfinished?: true;
   /** A migration has been verified and only needs to be finished: from then on this is where the volume is. */
   readonly moved?: MovedVolume;
 }
@@ -118,6 +120,11 @@ export class SnapshotRecords {
   /** The lock's name is a hash, as ids may be as long as a file name. */
   lock(id: ContainerId): Promise<FileLock> {
     return lockFile(join(this.#locks, `container-${hexOf(digestOf(id)).slice(0, 32)}`));
+  }
+
+  /** Held by a migration, whose drafts are nobody's otherwise. */
+  lockMigration(): Promise<FileLock> {
+    return lockFile(join(this.#locks, "migration"));
   }
 
   /** Held while layers are looked up and recorded as used, or found unused and removed. */

@@ -143,6 +143,11 @@ export class Storage implements SnapshotDriver {
 
   /** For who holds the container's lock. Idempotent: what is missing on the way is made. */
   async mountLocked(id: ContainerId, record: SnapshotRecord): Promise<Snapshot> {
+    if (record.unfinished === true) {
+      throw new LxcriError("snapshot-unfinished", `container ${id}: its file system was never made whole`, {
+        fix: "Remove the container, or: proxmox-lxcri storage repair",
+      });
+    }
     const folder = this.records.folderOf(id);
     await this.driver(record.location).mount(volumeOf(folder, record));
     return snapshotOf(id, folder, record);

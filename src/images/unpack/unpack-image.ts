@@ -3,6 +3,7 @@
  * into its place when the ones below are in theirs.
  */
 import { LxcriError } from "../../host/errors.ts";
+import { runChecked } from "../../host/process.ts";
 import type { Digest } from "../../spec/digest.ts";
 import type { SnapshotDriver } from "../../storage/driver.ts";
 import type { BlobSource, ContentStore } from "../content/content-store.ts";
@@ -38,7 +39,10 @@ export interface UnpackContext {
 }
 
 /** Layers in work at a time: network and decompression overlap, memory stays small. */
-const PARALLEL = 3;
+const PARALLEL = 4;
+
+/** ms that a slow disk may take. */
+const SYNC_TIMEOUT = 600_000;
 
 /** First come, first served. */
 class Slots {
@@ -150,9 +154,12 @@ async function unpackStored(
         },
         draft.folder,
       );
+      // side by side with other layers' work; what follows is little, and journaled before the layer's mark
+      await syncFileSystem(draft.folder, signal);
       await parent;
       signal.throwIfAborted();
       completeLayer(draft.folder, unresolved, draft.lowers());
+      if (unresolved.links.length > 0) await syncFileSystem(draft.folder, signal);
       await draft.commit(size);
       break;
     } catch (error) {
@@ -166,6 +173,10 @@ async function unpackStored(
     }
   }
 }
+
+/** Has the disk take all that was written: a layer that is marked as complete must be so after a power failure, too. */
+const syncFileSystem = (folder: string, signal: AbortSignal): Promise<unknown> =>
+  runChecked(["sync", "--file-system", folder], { timeout: SYNC_TIMEOUT, signal });
 
 /** Errors that a damaged blob may be behind. */
 const isDamage = (error: unknown): boolean =>

@@ -193,6 +193,8 @@ async function build(
     noNewKeyring: options.noNewKeyring,
   });
   writeFileSync(files.lxcConfig, lxcText, { mode: 0o600 });
+  // LXC would only say that it refuses the configuration.
+  writeFileSync(files.lxcLog, "", { mode: 0o600 });
   const process = await decideProcess(config.process, {
     linux: config.linux,
     userNamespace,

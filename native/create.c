@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ahead.h"
+#include "descriptors.h"
 #include "hooks.h"
 #include "listener.h"
 #include "message.h"
@@ -71,6 +72,7 @@ static void end_create(void)
 static void open_descriptors(void)
 {
 	int first = 3 + (int)plan_number(create.process, "preserve", 0);
+	descriptors_reserve(3, first - 1);
 	if (first < 100)
 		first = 100;
 	for (int fd = 0; fd < 3; fd++) {

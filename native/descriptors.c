@@ -1,10 +1,24 @@
 #include "descriptors.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "report.h"
+
+void descriptors_reserve(int first, int last)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null < 0)
+		die_errno("open /dev/null");
+	for (int fd = first; fd <= last; fd++)
+		/* The limit of their number ends it. */
+		if (fcntl(fd, F_GETFD) < 0 && dup3(null, fd, O_CLOEXEC) < 0)
+			break;
+	if (null < first || null > last)
+		close(null);
+}
 
 static int ascending(const void *one, const void *other)
 {

@@ -1,6 +1,6 @@
 /** What LXC and we hold open while a container is built must lead nobody out of it (CVE-2024-21626). */
 import { expect, test } from "bun:test";
-import { copyFileSync, readdirSync, readlinkSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../../src/host/process.ts";
 import { runtimeUnderTest } from "../../conformance/runtime-under-test.ts";
@@ -16,6 +16,22 @@ test("an init that waits holds nothing but what it waits at", async () => {
   await using bundle = await TestBundle.make();
   const pid = await bundle.create({ script: "true" });
   expect(openIn(pid).sort()).toEqual(["result.fifo", "start.fifo"]);
+});
+
+test("not even where more descriptors are to be kept than there are", async () => {
+  await using bundle = await TestBundle.make();
+  bundle.configure({ script: "ls /proc/self/fd | wc -l > /fds", extra: { root: { path: "rootfs" } } });
+  await bundle.ok("create", "--preserve-fds", "50", "--bundle", bundle.path, bundle.id);
+  const { pid } = JSON.parse(await bundle.ok("state", bundle.id)) as { pid: number };
+  const folders = readdirSync(`/proc/${pid}/fd`).filter((fd) =>
+    statSync(`/proc/${pid}/fd/${fd}`).isDirectory(),
+  );
+  expect(folders).toEqual([]);
+  await bundle.ok("start", bundle.id);
+  const file = join(bundle.rootfs, "fds");
+  for (let i = 0; i < 100 && !(existsSync(file) && readFileSync(file, "utf8")); i += 1) await Bun.sleep(10);
+  // The standard streams, and the folder that ls reads.
+  expect(readFileSync(file, "utf8").trim()).toBe("4");
 });
 
 test("and the files of its own hooks' outcomes", async () => {

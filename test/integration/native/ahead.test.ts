@@ -130,71 +130,76 @@ describe("descriptors", () => {
   });
 });
 
-/** Children of a process. */
+/** An `exec` whose engine waits for its process document at a FIFO, and what has run if `mark` is there. */
+async function waitingExec() {
+  const mark = `/tmp/mark-${crypto.randomUUID()}`;
+  const document = join(bundle.folder, `process-${crypto.randomUUID()}`);
+  await run(["mkfifo", document]);
+  const child = Bun.spawn(
+    [runtimeUnderTest, "--root", bundle.root, "exec", "--process", document, bundle.id],
+    { stderr: "pipe", stdout: "ignore", stdin: "ignore" },
+  );
+  let engine: number | undefined;
+  for (let i = 0; i < 500 && engine === undefined; i += 1) {
+    await Bun.sleep(10);
+    engine = childrenOf(child.pid).find((pid) => readlinkSync(`/proc/${pid}/exe`).endsWith("-engine"));
+  }
+  if (engine === undefined) throw new Error("no engine was seen");
+  const given = join(bundle.folder, `given-${crypto.randomUUID()}`);
+  writeFileSync(given, JSON.stringify({ args: ["/bin/touch", mark], cwd: "/", user: { uid: 0, gid: 0 } }));
+  const give = () => run(["sh", "-c", 'cat "$0" > "$1"', given, document], { timeout: 3000 });
+  return { child, engine, give, hasRun: () => existsSync(join(bundle.rootfs, mark)) };
+}
+
 const childrenOf = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 
-/** The engine that runs beside the native half `pid`, stopped before it can hand its plan over; undefined: too late. */
-async function stopEngine(pid: number): Promise<number | undefined> {
-  for (let i = 0; i < 100_000; i += 1) {
-    for (const child of childrenOf(pid)) {
-      try {
-        if (!readlinkSync(`/proc/${child}/exe`).endsWith("-engine")) continue;
-        process.kill(child, "SIGSTOP");
-        return child;
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
-  }
-  return undefined;
-}
+test("both halves left alone: it runs, so the next tests can fail", async () => {
+  const { child, give, hasRun } = await waitingExec();
+  await give();
+  expect(await child.exited).toBe(0);
+  expect(hasRun()).toBe(true);
+});
 
 test("the engine killed: that is said, the exit code is its signal, and nothing has run", async () => {
-  const mark = `/tmp/mark-${crypto.randomUUID()}`;
-  const child = Bun.spawn([runtimeUnderTest, "--root", bundle.root, "exec", bundle.id, "/bin/touch", mark], {
-    stderr: "pipe",
-    stdout: "ignore",
-    stdin: "ignore",
-  });
-  const engine = await stopEngine(child.pid);
-  expect(engine).toBeDefined();
-  if (engine !== undefined) process.kill(engine, "SIGKILL");
+  const { child, engine, hasRun } = await waitingExec();
+  process.kill(engine, "SIGKILL");
   expect(await child.exited).toBe(137);
   expect(await child.stderr.text()).toBe("proxmox-lxcri: the engine was ended by signal 9\n");
-  expect(existsSync(join(bundle.rootfs, mark))).toBe(false);
+  expect(hasRun()).toBe(false);
 });
 
 test("the native half killed: nothing runs, and the engine does not stay", async () => {
-  const mark = `/tmp/mark-${crypto.randomUUID()}`;
-  const child = Bun.spawn([runtimeUnderTest, "--root", bundle.root, "exec", bundle.id, "/bin/touch", mark], {
-    stderr: "ignore",
-    stdout: "ignore",
-    stdin: "ignore",
-  });
-  const engine = (await stopEngine(child.pid)) ?? -1;
-  expect(engine).toBeGreaterThan(0);
+  const { child, engine, hasRun } = await waitingExec();
   child.kill("SIGKILL");
   await child.exited;
-  process.kill(engine, "SIGCONT");
-  for (let i = 0; i < 200 && existsSync(`/proc/${engine}/exe`); i += 1) await Bun.sleep(10);
-  expect(existsSync(`/proc/${engine}/exe`)).toBe(false);
-  expect(existsSync(join(bundle.rootfs, mark))).toBe(false);
+  for (let i = 0; i < 200 && existsSync(`/proc/${engine}/fd/0`); i += 1) await Bun.sleep(10);
+  expect(existsSync(`/proc/${engine}/fd/0`)).toBe(false);
+  expect(hasRun()).toBe(false);
 });
 
 test("a terminal that cannot be handed over: the process does not run on", async () => {
   const socket = join(bundle.folder, "deaf.sock");
-  // It takes the call and hangs up at once.
-  const deaf = Bun.listen({ unix: socket, socket: { data() {}, open: (peer) => void peer.terminate() } });
+  const hungUp = Promise.withResolvers<void>();
+  const deaf = Bun.listen({
+    unix: socket,
+    socket: { data() {}, open: (peer) => void peer.terminate(), close: () => hungUp.resolve() },
+  });
+  // Paused, the process cannot make its terminal before that.
+  await bundle.ok("pause", bundle.id);
   try {
-    const flags = ["--tty", "--detach", "--console-socket", socket];
-    const { exitCode, stderr } = await exec(...flags, bundle.id, "sleep", "4321");
+    const flags = ["--ignore-paused", "--tty", "--detach", "--console-socket", socket];
+    const running = exec(...flags, bundle.id, "sleep", "4321");
+    await hungUp.promise;
+    await bundle.ok("resume", bundle.id);
+    const { exitCode, stderr } = await running;
     expect([exitCode, stderr]).toEqual([
       1,
       "proxmox-lxcri: send the terminal to the console socket: broken pipe\n",
     ]);
   } finally {
     deaf.stop(true);
+    await bundle.cli("resume", bundle.id);
   }
   for (let i = 0; i < 50 && (await sleepers()) !== ""; i += 1) await Bun.sleep(20);
   expect(await sleepers()).toBe("");

@@ -1,7 +1,7 @@
 /*
  * The only place that calls liblxc. LXC ends its work by calling execvp for the container's program and execl for
- * its hooks' shell: both names (and symlinkat, recvmsg) are defined here and exported, so that the calls land in this very
- * process image, with all descriptors and privileges; no file of ours is needed in the container.
+ * its hooks' shell: both names (and symlinkat, umount2, recvmsg) are defined here and exported, so that the calls land
+ * in this very process image, with all descriptors and privileges; no file of ours is needed in the container.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -60,6 +60,17 @@ int execl(const char *path, const char *arg, ...)
 int symlinkat(const char *target, int directory, const char *name)
 {
 	return building ? 0 : link_at(target, directory, name);
+}
+
+/*
+ * LXC takes away what is mounted on the pts of the image's /dev. Where the config mounts nothing on /dev itself, that
+ * is the config's own mount.
+ */
+int umount2(const char *target, int flags)
+{
+	size_t length = strlen(target);
+	bool is_pts = !strncmp(target, "/proc/self/fd/", 14) && length > 4 && !strcmp(target + length - 4, "/pts");
+	return building && is_pts ? 0 : (int)syscall(SYS_umount2, target, flags);
 }
 
 /* Init ends with the monitor; LXC sees to that only later, after its first wait for the monitor. */

@@ -113,22 +113,44 @@ void mounts_open(struct plan plan)
 }
 
 /* Files of procfs that may be covered by a bind: what lxcfs and its like provide. */
-static const char *const proc_files[] = { "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg",
-					  "slabinfo", "pressure", "ns_last_pid", "fips_enabled", "io", "cpu",
-					  "memory" };
+static const char *const proc_files[] = { "cpuinfo",	 "diskstats",	"meminfo",	   "stat",
+					  "swaps",	 "uptime",	"loadavg",	   "slabinfo",
+					  "pressure",	 "pressure/io", "pressure/cpu",	   "pressure/memory",
+					  "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled" };
 
-/* A mount over a part of procfs could feed the runtime and others false data: refused, as runc does. */
-static void refuse_over_proc(int target, const char *dest, bool is_procfs)
+/*
+ * A mount over a part of procfs could feed the runtime and others false data: refused, as runc does. Known by what it
+ * is, not by its name: a link of the image may give any part any name.
+ */
+static void refuse_over_proc(int root, int target, const char *dest)
 {
-	struct stat info;
-	if (is_procfs || !on_filesystem(target, PROC_SUPER_MAGIC) || fstat(target, &info) || info.st_ino == 1)
+	struct stat info, allowed;
+	if (!on_filesystem(target, PROC_SUPER_MAGIC) || fstat(target, &info) || info.st_ino == 1)
 		return;
-	const char *name = strrchr(dest, '/');
-	name = name ? name + 1 : dest;
-	for (size_t i = 0; i < sizeof proc_files / sizeof *proc_files; i++)
-		if (!strcmp(name, proc_files[i]))
+	for (size_t i = 0; i < sizeof proc_files / sizeof *proc_files; i++) {
+		char path[64];
+		snprintf(path, sizeof path, "proc/%s", proc_files[i]);
+		int fd = root_open(root, path, O_PATH);
+		bool same = fd >= 0 && !fstat(fd, &allowed) && allowed.st_dev == info.st_dev && allowed.st_ino == info.st_ino;
+		if (fd >= 0)
+			close(fd);
+		if (same)
 			return;
+	}
 	die("mount on %s: it is inside proc, which must not be covered", dest);
+}
+
+/* Who rules where proc and sys go could show another one later than it has been protected. */
+static void refuse_over_link(int root, const char *dest)
+{
+	const char *name;
+	struct stat info;
+	int parent = root_parent(root, dest, &name);
+	if (parent < 0)
+		die_errno("mount on %s: make mount point", dest);
+	if (!fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) && !S_ISDIR(info.st_mode))
+		die("mount on %s: it must be an ordinary directory", dest);
+	close(parent);
 }
 
 static int target_open(int root, const char *dest, enum kind kind)
@@ -159,7 +181,7 @@ static void place_tree(int tree, struct plan mount, int root, bool early)
 {
 	const char *dest = plan_get(mount, "dest");
 	int target = target_open(root, dest, root_kind(tree));
-	refuse_over_proc(target, dest, false);
+	refuse_over_proc(root, target, dest);
 	if (mount_move(tree, target))
 		die_errno("mount %s on %s", plan_get(mount, "source"), dest);
 	/* Where there are many of them, in user namespaces, the order is not worth its time. */
@@ -172,8 +194,12 @@ static void place_tree(int tree, struct plan mount, int root, bool early)
 static void place_filesystem(struct plan mount, int root)
 {
 	const char *dest = plan_get(mount, "dest"), *type = plan_get(mount, "type");
+	bool is_proc = !strcmp(type, "proc");
+	if (is_proc || !strcmp(type, "sysfs"))
+		refuse_over_link(root, dest);
 	int target = target_open(root, dest, KIND_DIRECTORY);
-	refuse_over_proc(target, dest, !strcmp(type, "proc"));
+	if (!is_proc)
+		refuse_over_proc(root, target, dest);
 	int fd = filesystem_mount(type, plan_get(mount, "source"), plan_unsigned(mount, "set", 0), plan_get(mount, "data"),
 				  dest);
 	struct plan recursive = mount;

@@ -32,6 +32,8 @@ static int open_master(int root)
 static void show_on_console(int root, int slave)
 {
 	int target = root_make(root, "/dev/console", KIND_FILE);
+	if (target >= 0 && on_filesystem(target, PROC_SUPER_MAGIC))
+		die("put the terminal on /dev/console: it leads into proc");
 	int tree = open_tree(slave, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (target < 0 || tree < 0 || mount_move(tree, target))
 		die_errno("put the terminal on /dev/console");

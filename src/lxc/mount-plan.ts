@@ -70,8 +70,9 @@ function attributesOf(flags: MountOptions["flags"]): { set: number; clear: numbe
   return { set, clear };
 }
 
-/** Where a mount goes: absolute, without `..` at its end; a relative destination counts from `/`. */
-export const destinationOf = (mount: Mount): string => normalize(join("/", mount.destination));
+/** Where a mount goes: absolute, without `..` or a slash at its end; a relative destination counts from `/`. */
+export const destinationOf = (mount: Mount): string =>
+  normalize(join("/", mount.destination)).replace(/(?<=.)\/$/, "");
 
 const mappingLines = (mappings: readonly IdMapping[]): string[] =>
   mappings.map((m) => `${m.containerID} ${m.hostID} ${m.size}`);

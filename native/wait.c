@@ -13,9 +13,20 @@
 #include "start.h"
 
 static struct plan plan;
+/* The container's, while this process starts it; else -1. */
+static int lock = -1;
+
+static void unlock(void)
+{
+	if (lock >= 0)
+		close(lock);
+	lock = -1;
+}
 
 static void clean_up(void)
 {
+	/* The start has failed, it may be: the clean-up takes the lock itself. */
+	unlock();
 	char **command = plan_list(plan, "cleanup");
 	if (!command[0])
 		return;
@@ -39,13 +50,13 @@ static void start(void)
 	if (!plan_find(&rest, "start", &record))
 		die("plan: no start");
 	struct plan how = plan_nested(record);
-	int lock = shortcut_lock(how);
+	lock = shortcut_lock(how);
 	if (lock < 0)
 		die("start the container: another command is at work on it");
 	if (!gate_open(how, &gate))
 		die("start the container: its init has ended");
 	gate_start(how, gate);
-	close(lock);
+	unlock();
 }
 
 static int take_terminal(void)

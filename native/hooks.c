@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -86,10 +87,13 @@ static int state_document(struct plan plan, pid_t pid, const char *status)
 	return fd;
 }
 
-static _Noreturn void become_hook(struct plan hook, int state, int output)
+static _Noreturn void become_hook(struct plan hook, int state, int output, pid_t parent)
 {
 	const char *directory = plan_get(hook, "cwd");
 	signals_reset();
+	/* Nobody would wait for it any more, nor end it in time. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(126);
 	setsid();
 	if (dup2(state, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0 || (directory && chdir(directory) && chdir("/")))
 		_exit(126);
@@ -135,11 +139,11 @@ static const char *run(struct plan hook, int state, char *said)
 	if (pipe2(output, O_CLOEXEC) || fcntl(output[0], F_SETFL, O_NONBLOCK))
 		die_errno("pipe");
 	lseek(state, 0, SEEK_SET);
-	pid_t pid = fork();
+	pid_t self = getpid(), pid = fork();
 	if (pid < 0)
 		die_errno("fork");
 	if (!pid)
-		become_hook(hook, state, output[1]);
+		become_hook(hook, state, output[1], self);
 	close(output[1]);
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)

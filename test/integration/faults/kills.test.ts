@@ -4,8 +4,9 @@
  * A sample by default; LXCRI_FAULTS=all for every step.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { runChecked } from "../../../src/host/process.ts";
+import { eventually } from "../../conformance/engine.ts";
 import { type Outcome, Playground } from "./playground.fixture.ts";
 
 const every = process.env.LXCRI_FAULTS === "all";
@@ -171,3 +172,27 @@ describe("delete", () => {
     return made.argv("delete", "--force", id);
   });
 });
+
+test.each(["prestart", "createRuntime", "createContainer"] as const)(
+  "a %s hook that hangs ends with its command",
+  async (kind) => {
+    await using made = new Playground();
+    const id = made.id("one");
+    const started = `${made.folder}/started`;
+    made.configure((config) => {
+      const hook = { path: "/bin/sh", args: ["sh", "-c", `: >${started}; exec sleep 1000`] };
+      Object.assign(config, { hooks: { [kind]: [hook] } });
+    });
+    const command = Bun.spawn([...made.argv("create", id)], {
+      cwd: made.bundle,
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    await eventually("the hook runs", () => existsSync(started));
+    expect(await statusOf(made, id)).toBe("creating");
+    command.kill("SIGKILL");
+    await command.exited;
+    await eventually("nobody is left", () => !made.leftovers().some((line) => line.startsWith("process ")));
+    await made.ok("delete", "--force", id);
+    expect(await made.settled()).toEqual([]);
+  },
+);

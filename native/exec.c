@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "errorlog.h"
 #include "identity.h"
 #include "label.h"
@@ -111,6 +112,8 @@ static _Noreturn void run_process(struct plan plan, struct plan process, int ini
 		terminal_take(process, root, socket, false);
 	process_prepare(process);
 	close(root);
+	/* Here, where no filter of the user's forbids it yet. */
+	descriptors_close(3 + (unsigned int)plan_unsigned(process, "preserve", 0), &socket, 1);
 	process_become(process, socket);
 	const char *file = program_find(process);
 	program_execute(process, file);

@@ -11,7 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "descriptors.h"
 #include "process.h"
 #include "report.h"
 
@@ -101,9 +100,6 @@ void program_execute(struct plan process, const char *file)
 			at++;
 		*at = home;
 	}
-	unsigned int first = 3u + (unsigned int)plan_unsigned(process, "preserve", 0);
-	int keep[] = { report_fd() };
-	descriptors_close(first, keep, 1);
 	process_filter_late(process);
 	execve(file, args, env);
 }

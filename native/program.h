@@ -9,10 +9,7 @@
 
 /* The file to execute, looked up in the container's PATH; dies with the texts that runc's callers match. */
 const char *program_find(struct plan process);
-/*
- * Executes `file`; returns only on failure, with errno set. Descriptors above 2 + preserve are closed before, but for
- * the one of report_to, which execve closes.
- */
+/* Executes `file`; returns only on failure, with errno set. What is open then goes at execve (descriptors.h). */
 void program_execute(struct plan process, const char *file);
 /* The error of a failed execve, in the words that callers match. */
 _Noreturn void program_failed(const char *file, int number);

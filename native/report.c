@@ -18,11 +18,6 @@ void report_to(int fd)
 	through = NULL;
 }
 
-int report_fd(void)
-{
-	return sink;
-}
-
 void report_through(void (*show)(char letter, const char *text))
 {
 	through = show;

@@ -9,8 +9,6 @@
 
 /* Sends this process's messages to fd from now on; until then they go to standard error. */
 void report_to(int fd);
-/* The descriptor that they go to. */
-int report_fd(void);
 /* Hands this process's messages to a function instead. */
 void report_through(void (*show)(char letter, const char *text));
 /* What is run when this process dies of an error, before it ends; NULL for nothing. */

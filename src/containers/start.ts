@@ -1,6 +1,6 @@
 /** `start`: lets a created container's init run the user's program. The launcher has a shorter way (native/shortcut.c). */
 import { runNative } from "../lxc/native.ts";
-import { wrongStatus } from "./errors.ts";
+import { notFound, wrongStatus } from "./errors.ts";
 import type { ContainerTarget } from "./options.ts";
 import type { ContainerRecord } from "./record.ts";
 import { readStartPlan } from "./shortcuts.ts";
@@ -14,7 +14,7 @@ import { statusOf } from "./status.ts";
 export async function startContainer(target: ContainerTarget): Promise<ContainerRecord> {
   const { store, id, log } = target;
   // Before the lock: asking for what is not there must leave no lock file.
-  store.load(id);
+  if (!store.exists(id)) throw notFound(id);
   using _lock = await store.lock(id);
   const record = store.load(id);
   const status = statusOf(store, record);

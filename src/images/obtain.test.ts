@@ -269,7 +269,11 @@ describe("what is wrong is named, and nothing is left", () => {
     writeFileSync(index, readFileSync(index, "utf8").replace(liar.manifestDigest, `sha256:${manifestHash}`));
     const error = await fails(`oci:${liar.dir}`);
     expect(error.code).toBe("layer-digest-mismatch");
-    expect(openStorage(dataRoot).hasLayer(liar.diffIds[0] as never)).toBe(true);
+    // The good layer may be there already or not; nothing else is.
+    const others = openStorage(dataRoot)
+      .layers()
+      .filter(({ chainId }) => chainId !== liar.diffIds[0]);
+    expect(others).toEqual([]);
   });
 
   test("a blob shorter than said", async () => {

@@ -11,7 +11,7 @@ const folder = mkdtempSync("/var/tmp/lxcri-conmon-");
 const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 const at = (...names: readonly string[]): string => join(folder, ...names);
 const runtime = (...args: readonly string[]) =>
-  run([runtimeUnderTest, "--root", at("state"), ...args], { env });
+  run([runtimeUnderTest, "--root", at("state"), ...args], { env, cwd: at("") });
 
 beforeAll(() => mkdirSync(at("exits")));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,7 +26,7 @@ const conmon = (id: string, name: string, ...args: readonly string[]): readonly 
 
 async function create(id: string, args: readonly string[], terminal = false): Promise<void> {
   makeBundle(at(id), { args, terminal });
-  await runChecked(conmon(id, "init", ...(terminal ? ["--terminal"] : [])), { env });
+  await runChecked(conmon(id, "init", ...(terminal ? ["--terminal"] : [])), { env, cwd: at("") });
   await eventually(`${id} is created`, async () => (await runtime("state", id)).stdout.includes('"created"'));
   expect(await runtime("start", id)).toMatchObject({ exitCode: 0 });
 }
@@ -82,7 +82,7 @@ test.each([false, true])("exec, terminal: %p", async (terminal) => {
     JSON.stringify({ ...own, terminal, args: ["/bin/sh", "-c", "tty; exit 9"] }),
   );
   const flags = ["--exec", "--exec-process-spec", specification, ...(terminal ? ["--terminal"] : [])];
-  await runChecked(conmon(id, "exec", ...flags), { env });
+  await runChecked(conmon(id, "exec", ...flags), { env, cwd: at("") });
   expect(await exitCode(id)).toBe("9");
   expect(log(id, "exec")).toMatch(terminal ? /stdout [PF] \/dev\/pts\// : /stdout F not a tty/);
   expect(await runtime("delete", "--force", id)).toMatchObject({ exitCode: 0 });

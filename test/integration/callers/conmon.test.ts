@@ -11,7 +11,7 @@ const folder = mkdtempSync("/var/tmp/lxcri-callers-conmon-");
 const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 const at = (...names: readonly string[]): string => join(folder, ...names);
 const runtime = (...args: readonly string[]) =>
-  run([runtimeUnderTest, "--root", at("state"), ...args], { env });
+  run([runtimeUnderTest, "--root", at("state"), ...args], { env, cwd: at("") });
 const ids = new Set<string>();
 let count = 0;
 
@@ -56,7 +56,7 @@ async function create(
   change(config);
   writeFileSync(at(id, "config.json"), JSON.stringify(config));
   mkdirSync(at(`${id}-persist`));
-  await runChecked(conmon(id, id, ...flags), { env });
+  await runChecked(conmon(id, id, ...flags), { env, cwd: at("") });
   await eventually(`${id} is created`, async () => (await runtime("state", id)).stdout.includes('"created"'));
   return id;
 }
@@ -155,7 +155,7 @@ test.each([
   ["kill $$", "143"],
 ])("exec of %p: exit file %s, output in its own log", async (script, code) => {
   const id = await start(["/bin/sleep", "1000"]);
-  await runChecked(exec(id, { args: ["/bin/sh", "-c", `echo in; ${script}`] }), { env });
+  await runChecked(exec(id, { args: ["/bin/sh", "-c", `echo in; ${script}`] }), { env, cwd: at("") });
   expect(await exitCode(id)).toBe(code);
   expect(log(`${id}-exec`)).toBe("stdout F in\n");
 });

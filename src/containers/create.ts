@@ -257,9 +257,10 @@ async function build(
     await moveNetDevices(config.linux.netDevices, init.pid);
   }
   const created: ContainerRecord = { ...record, init, phase: "created" };
-  if (options.pidFile !== undefined) writeFileAtomic(options.pidFile, String(init.pid), { mode: 0o644 });
   writeShortcuts(store, created, config);
   store.save(created);
+  // Last: who waits for the file may go on as soon as it is there.
+  if (options.pidFile !== undefined) writeFileAtomic(options.pidFile, String(init.pid), { mode: 0o644 });
   return created;
 }
 

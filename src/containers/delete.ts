@@ -34,6 +34,7 @@ export async function deleteContainer(
   using lock = await store.lock(id);
   const record = loadOr(store, id, options.force);
   if (record === "gone") {
+    store.remove(id);
     lock.releaseAndRemove();
     if (options.force) return;
     throw notFound(id);

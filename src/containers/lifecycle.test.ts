@@ -220,6 +220,7 @@ describe("delete", () => {
     await using made = new TestContainers();
     made.make("one", { cgroup: false });
     const path = `${made.root}/containers/one/state.json`;
+    writeFileSync(made.store.configPath("one"), "{}");
     if (kind === "missing") unlinkSync(path);
     else writeFileSync(path, '{"ociVersion":');
     await expect(remove(made, "one")).rejects.toThrow("state.json");

@@ -79,6 +79,8 @@ describe("ContainerStore", () => {
     await using made = new TestContainers();
     made.make("one", { cgroup: false });
     unlinkSync(`${made.root}/containers/one/state.json`);
+    expect(() => made.store.load("one")).toThrow("does not exist");
+    writeFileSync(made.store.configPath("one"), "{}");
     expect(() => made.store.load("one")).toThrow("state.json is missing");
     expect(made.store.exists("one")).toBe(true);
   });

@@ -83,6 +83,16 @@ export class ContainerStore {
     }
   }
 
+  /** Whether nothing is kept of such a container, but perhaps its folder and a record that is being written. */
+  private isEmpty(id: string): boolean {
+    try {
+      return readdirSync(this.directory(id)).every((name) => name.startsWith("state.json."));
+    } catch (error) {
+      if (isMissing(error)) return true;
+      throw error;
+    }
+  }
+
   /** Makes the folder and the first record. @throws ContainerError `container-exists` */
   create(id: string, record: ContainerRecord): void {
     const directory = this.directory(id);
@@ -113,7 +123,8 @@ export class ContainerStore {
       text = readFileSync(`${this.directory(id)}/state.json`, "utf8");
     } catch (error) {
       if (!isMissing(error)) throw error;
-      throw this.exists(id) ? damaged(id, "is missing", error) : notFound(id);
+      // A folder with nothing in it is one that is being made or removed this moment, or what a kill then left.
+      throw this.isEmpty(id) ? notFound(id) : damaged(id, "is missing", error);
     }
     return parseRecord(id, text);
   }

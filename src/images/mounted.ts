@@ -5,6 +5,7 @@
  *     <data root>/images/mounts/image-scratch-<uuid>     under flock
  */
 import { randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { tryLockFile } from "../host/file-lock.ts";
 import { type ContainerId, parseContainerId } from "../spec/container-id.ts";
@@ -70,9 +71,13 @@ export async function withMountedImage<T>(
 /** Removes what killed processes left mounted. */
 export async function removeAbandonedMounts(dataRoot: string): Promise<void> {
   const driver = openStorage(dataRoot);
-  for (const { id } of driver.list()) {
-    if (!id.startsWith(SCRATCH)) continue;
-    const lock = tryLockFile(join(mountsFolder(dataRoot), id));
+  const folder = mountsFolder(dataRoot);
+  // The lock comes before the mount and goes after it: a kill may have left it alone.
+  const names = new Set([...driver.list().map(({ id }) => id as string), ...readdirSync(folder)]);
+  for (const name of names) {
+    if (!name.startsWith(SCRATCH)) continue;
+    const id = parseContainerId(name);
+    const lock = tryLockFile(join(folder, id));
     if (lock === undefined) continue;
     try {
       await driver.remove(id);
